@@ -1,0 +1,124 @@
+"""Which implementation of an op runs, and who may watch it run.
+
+Every function of `minibert.ops` marked `@op` is the reference. A backend may hold a twin: a
+function of the same name and signature. `@op` runs the active backend's twin where there is
+one, and shows the call to whoever traces; models know of neither.
+"""
+
+import functools
+import importlib
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from minibert.errors import BackendError, MissingExtraError
+
+REFERENCE: dict[str, Callable] = {}  # op name -> NumPy function
+BACKENDS = ("numpy", "numba")
+
+_backend = "numpy"
+_twins: dict[str, Callable] = {}  # op name -> the active backend's function, where it has one
+_watchers: list[Callable] = []
+
+
+class Call(NamedTuple):
+    """One op that ran, as a watcher sees it."""
+
+    name: str
+    args: tuple
+    kwargs: dict[str, Any]
+    result: Any
+    seconds: float
+
+
+def op(function: Callable) -> Callable:
+    """Register `function` as the reference implementation of the op that bears its name."""
+    name = function.__name__
+    REFERENCE[name] = function
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        active = _twins.get(name, function)
+        if name.endswith("_backward"):
+            _check_cache(active, args[1])
+        if not _watchers:
+            return active(*args, **kwargs)
+        start = time.perf_counter()
+        result = active(*args, **kwargs)
+        call = Call(name, args, kwargs, result, time.perf_counter() - start)
+        for watcher in _watchers:
+            watcher(call)
+        return result
+
+    return run
+
+
+def _check_cache(function: Callable, cache: Any) -> None:
+    """A cache may be opened only by a backward that was written for its type."""
+    expected = function.__annotations__["cache"]
+    if not isinstance(cache, expected):
+        raise BackendError(
+            f"{function.__name__} of the {_backend} backend expects a {expected.__module__}.{expected.__name__} but got "
+            f"a {type(cache).__module__}.{type(cache).__name__}: run forward and backward on the same backend"
+        )
+
+
+def set_backend(name: str) -> None:
+    """Run every op on backend `name` from now on, in all threads.
+
+    Parameters
+    ----------
+    name : {"numpy", "numba"}
+        "numpy" is the reference. "numba" runs the compiled twins of `minibert.kernels`; an op
+        that has no twin yet runs its reference.
+
+    Raises
+    ------
+    BackendError
+        If there is no backend of that name.
+    MissingExtraError
+        If Numba is not installed.
+    """
+    global _backend, _twins
+    if name not in BACKENDS:
+        raise BackendError(f"no backend named {name!r}: choose one of {', '.join(BACKENDS)}")
+    _twins = {} if name == "numpy" else _load_kernels()
+    _backend = name
+
+
+def get_backend() -> str:
+    """Return the name of the active backend."""
+    return _backend
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Run every op on backend `name` inside a `with` block."""
+    before = _backend
+    set_backend(name)
+    try:
+        yield
+    finally:
+        set_backend(before)
+
+
+@contextmanager
+def watch(watcher: Callable[[Call], None]) -> Iterator[None]:
+    """Show `watcher` each op that runs inside a `with` block, after it ran."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
+def _load_kernels() -> dict[str, Callable]:
+    try:
+        kernels = importlib.import_module("minibert.kernels")
+    except ModuleNotFoundError as error:
+        if error.name not in ("numba", "llvmlite"):
+            raise
+        raise MissingExtraError('the numba backend needs Numba: pip install "minibert-numpy[numba]"') from error
+    return {name: twin for name, twin in vars(kernels).items() if inspect.isfunction(twin)}

@@ -1,0 +1,33 @@
+"""The errors a user can cause. Each says what is wrong, where, and what to do about it.
+
+The command line prints them as one line and exits with code 2; anything else that is raised is
+a bug of minibert and keeps its traceback.
+"""
+
+
+class MinibertError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class ConfigError(MinibertError, ValueError):
+    """A setting, or a combination of settings, that cannot work."""
+
+
+class DataError(MinibertError, ValueError):
+    """A corpus, a tokenizer or a batch that cannot be used as it is."""
+
+
+class CheckpointError(MinibertError):
+    """A run folder or a weight file that is missing, incomplete, or does not fit."""
+
+
+class BackendError(MinibertError):
+    """An unknown backend, or a cache of one backend handed to the other's backward."""
+
+
+class MissingExtraError(MinibertError, ImportError):
+    """A feature needs packages of an optional extra that is not installed."""
+
+
+class TrainingError(MinibertError, ArithmeticError):
+    """Training cannot go on, for example because the loss is not a number."""
