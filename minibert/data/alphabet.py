@@ -1,0 +1,45 @@
+"""The text and the characters that a vocabulary is learned from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+SAMPLE_CHARACTERS = 200_000_000  # the most text that a vocabulary is learned from
+PIECE_CHARACTERS = 20_000  # the library queues a few hundred items: short ones bound its memory
+
+
+def sample(documents: Iterable[str], total: int) -> Iterator[str]:
+    """Yield the documents in short pieces; of too much text, whole documents evenly spread over it."""
+    rate = min(1.0, SAMPLE_CHARACTERS / max(total, 1))
+    seen = taken = 0
+    for document in documents:
+        seen += len(document)
+        if taken + len(document) <= seen * rate:
+            taken += len(document)
+            for begin in range(0, len(document), PIECE_CHARACTERS):
+                yield document[begin : begin + PIECE_CHARACTERS]
+
+
+def frequent_characters(texts: Iterator[str], tokenizer: Tokenizer, limit: int) -> list[str]:
+    """The `limit` most frequent characters of the normalised texts, in the order of their code points."""
+    counts = np.zeros(0x110000, np.int64)
+    while batch := "".join(itertools.islice(texts, 100)):
+        points = np.frombuffer(tokenizer.normalizer.normalize_str(batch).encode("utf-32-le"), np.uint32)
+        counts += np.bincount(points, minlength=len(counts))
+    present = np.flatnonzero(counts)
+    present = present[[not chr(point).isspace() for point in present]]
+    frequent = present[np.argsort(-counts[present], kind="stable")[:limit]]
+    return [chr(point) for point in np.sort(frequent)]
+
+
+def continues_words(character: str, tokenizer: Tokenizer) -> bool:
+    """Whether the character can stand inside a word; punctuation and Chinese characters stand apart."""
+    text = tokenizer.normalizer.normalize_str("a" + character)
+    return len(tokenizer.pre_tokenizer.pre_tokenize_str(text)) == 1

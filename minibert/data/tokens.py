@@ -1,0 +1,192 @@
+"""Token ids on disk, memory-mapped: text larger than memory is encoded once and sampled at random.
+
+A folder of tokens, named by a hash of the text and the tokenizer, holds three flat arrays and their description:
+
+    tokens.bin           (n,)    uint16 or uint32   every token of every sentence, one after the other
+    sentence_starts.bin  (S+1,)  int64              sentence i is tokens[sentence_starts[i] : sentence_starts[i+1]]
+    document_starts.bin  (D+1,)  int64              document d is sentences document_starts[d] to [d+1] - 1
+    meta.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from tqdm import tqdm
+
+from minibert.data.sentences import split_sentences
+from minibert.data.token_corpus import TokenCorpus
+from minibert.data.tokenizer import require_rereadable, vocabulary_size
+from minibert.errors import DataError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+ARRAYS = ("tokens", "sentence_starts", "document_starts")
+FORMAT = 1  # part of the key: raise it when sentence splitting or the files change
+BATCH_CHARACTERS = 1_000_000  # bounds the memory of a batch, whatever the lengths of the sentences
+Sentence = tuple[str, bool]  # the text, and whether it is the first of its document
+
+
+def build_tokens(
+    documents: Iterable[str], tokenizer: Tokenizer, folder: str | Path, progress: bool = True
+) -> TokenCorpus:
+    """Split the documents into sentences, encode them and return the tokens, memory-mapped.
+
+    They are kept in a folder inside `folder` named by a hash of the text and the tokenizer; if it is there already,
+    nothing is encoded. It appears under that name only when it is complete, so an interrupted run leaves no
+    half-written cache, and two processes at once do no harm. Memory does not grow with the text. Special tokens
+    written in the text, such as "[MASK]", are encoded as ordinary characters.
+
+    Parameters
+    ----------
+    documents : iterable of str
+        Read twice, so it cannot be an iterator: a list, or what `minibert.data.corpora.resolve` returns.
+    tokenizer : tokenizers.Tokenizer
+    folder : str or Path
+        Where caches are kept.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    DataError
+        No token is left of the documents, or the cache cannot be written.
+    """
+    require_rereadable(documents)
+    key, characters = _key(documents, tokenizer)
+    complete = Path(folder) / key
+    if complete.is_dir():
+        try:
+            return open_tokens(complete)
+        except DataError:
+            shutil.rmtree(complete, ignore_errors=True)  # damaged: make it anew
+    try:
+        complete.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="incomplete-", dir=complete.parent, ignore_cleanup_errors=True) as new:
+            with tqdm(total=characters, desc="Encoding", unit="char", unit_scale=True, disable=not progress) as bar:
+                _write(Path(new), _sentences(documents, bar), tokenizer)
+            _publish(Path(new), complete)
+    except OSError as error:
+        raise DataError(f"{folder}: the tokens cannot be written there ({error.strerror or error})") from error
+    return open_tokens(complete)
+
+
+def open_tokens(folder: str | Path) -> TokenCorpus:
+    """Open a folder that `build_tokens` wrote, by memory map.
+
+    Raises
+    ------
+    DataError
+        The folder is missing, incomplete or damaged.
+    """
+    folder = Path(folder)
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        arrays = {name: _map(folder / f"{name}.bin", **meta[name]) for name in ARRAYS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{folder}: not a complete folder of tokens ({error}); delete it to have it made anew"
+        ) from error
+    return TokenCorpus(**arrays, documents=np.arange(len(arrays["document_starts"]) - 1))
+
+
+def _map(path: Path, dtype: str, size: int) -> np.ndarray:
+    array = np.memmap(path, dtype, mode="r")
+    if len(array) != size:
+        raise ValueError(f"{path.name} holds {len(array)} numbers instead of {size}")
+    return array.view(np.ndarray)  # slicing a plain array is several times faster than slicing a memmap
+
+
+def _key(documents: Iterable[str], tokenizer: Tokenizer) -> tuple[str, int]:
+    """A hash of everything that the token ids depend on, and the number of characters."""
+    digest = hashlib.sha256(f"{FORMAT}\n{tokenizer.to_str()}".encode())
+    characters = 0
+    for document in documents:
+        text = document.encode()
+        digest.update(len(text).to_bytes(8, "little"))
+        digest.update(text)
+        characters += len(document)
+    return digest.hexdigest()[:32], characters
+
+
+def _publish(new: Path, complete: Path) -> None:
+    """Give the finished folder its name, unless another process was faster."""
+    try:
+        os.rename(new, complete)
+    except OSError:
+        if not complete.is_dir():
+            raise
+
+
+def _sentences(documents: Iterable[str], bar: tqdm) -> Iterator[Sentence]:
+    for document in documents:
+        for i, sentence in enumerate(split_sentences(document)):
+            yield sentence, i == 0
+        bar.update(len(document))
+
+
+def _batches(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
+    batch, characters = [], 0
+    for sentence in sentences:
+        batch.append(sentence)
+        characters += len(sentence[0])
+        if characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _write(folder: Path, sentences: Iterable[Sentence], tokenizer: Tokenizer) -> None:
+    """Encode the sentences batch by batch into the three arrays of `minibert.data.tokens`, then describe them."""
+    from tokenizers import Tokenizer
+
+    literal = Tokenizer.from_str(tokenizer.to_str())
+    literal.encode_special_tokens = True
+    dtype = np.dtype(np.uint16 if vocabulary_size(tokenizer) <= 2**16 else np.uint32)
+    n_tokens = n_sentences = n_documents = 0
+    new_document = False
+    with (
+        open(folder / "tokens.bin", "wb") as tokens,
+        open(folder / "sentence_starts.bin", "wb") as sentence_starts,
+        open(folder / "document_starts.bin", "wb") as document_starts,
+    ):
+        for batch in _batches(sentences):
+            encodings = literal.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
+            ids = [encoding.ids for encoding in encodings]
+            starts, firsts = [], []
+            for (_, is_first), sentence in zip(batch, ids, strict=True):
+                new_document = new_document or is_first
+                if sentence:
+                    if new_document:
+                        firsts.append(n_sentences + len(starts))
+                        new_document = False
+                    starts.append(n_tokens)
+                    n_tokens += len(sentence)
+            n_sentences += len(starts)
+            n_documents += len(firsts)
+            np.fromiter(chain.from_iterable(ids), dtype).tofile(tokens)
+            _append(sentence_starts, starts)
+            _append(document_starts, firsts)
+        _append(sentence_starts, [n_tokens])
+        _append(document_starts, [n_sentences])
+    if not n_tokens:
+        raise DataError("no token is left of the text: it holds no word that the tokenizer knows how to read")
+    sizes = (n_tokens, n_sentences + 1, n_documents + 1)
+    dtypes = (dtype.name, "int64", "int64")
+    meta = {name: {"dtype": d, "size": n} for name, d, n in zip(ARRAYS, dtypes, sizes, strict=True)}
+    (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+
+
+def _append(file: BinaryIO, numbers: list[int]) -> None:
+    np.array(numbers, np.int64).tofile(file)
