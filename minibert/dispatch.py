@@ -60,8 +60,8 @@ def _check_cache(function: Callable, cache: Any) -> None:
     expected = function.__annotations__["cache"]
     if not isinstance(cache, expected):
         raise BackendError(
-            f"{function.__name__} of the {_backend} backend expects a {expected.__module__}.{expected.__name__} but got "
-            f"a {type(cache).__module__}.{type(cache).__name__}: run forward and backward on the same backend"
+            f"{function.__name__} of the {_backend} backend expects a {expected.__module__}.{expected.__name__} "
+            f"but got a {type(cache).__module__}.{type(cache).__name__}: run forward and backward on the same backend"
         )
 
 

@@ -1,0 +1,58 @@
+"""Multi-head self-attention with its projections (Vaswani et al. 2017, section 3.2.2)."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from minibert.ops import attention, attention_backward, linear, linear_backward
+from minibert.ops.attention import AttentionCache
+from minibert.ops.linear import LinearCache
+from minibert.tree import Tree
+
+
+class SelfAttentionCache(NamedTuple):
+    qkv: LinearCache
+    core: AttentionCache
+    output: LinearCache
+
+
+def self_attention(
+    x: np.ndarray, p: Tree, heads: int, bias: np.ndarray | None, rate: float = 0.0, key: int | None = None
+) -> tuple[np.ndarray, SelfAttentionCache]:
+    """MultiHead(X) = Concat(head_1, ..., head_H) W^O,  head_h = Attention(X W_h^Q, X W_h^K, X W_h^V).
+
+    x (B, T, D), p {qkv: weight (D, 3D) and bias, output: weight (D, D) and bias},
+    bias broadcasting to (B, H, T, T) or None  ->  y (B, T, D), cache.
+
+    Every head has its own W^Q, W^K and W^V, of K = D / H columns. They stand side by side in
+    one matrix [W_1^Q ... W_H^Q | W_1^K ... W_H^K | W_1^V ... W_H^V], so one product makes all.
+    """
+    qkv, qkv_cache = linear(x, p["qkv"]["weight"], p["qkv"]["bias"])  # (B, T, 3D)
+    q, k, v = split_heads(qkv, heads)  # (B, H, T, K) each
+    out, core = attention(q, k, v, bias, 1 / math.sqrt(q.shape[-1]), rate, key)  # (B, H, T, K)
+    y, output_cache = linear(merge_heads(out), p["output"]["weight"], p["output"]["bias"])  # (B, T, D)
+    return y, SelfAttentionCache(qkv_cache, core, output_cache)
+
+
+def self_attention_backward(dy: np.ndarray, cache: SelfAttentionCache) -> tuple[np.ndarray, Tree]:
+    """dy (B, T, D)  ->  dx (B, T, D), gradients of p."""
+    dmerged, dweight_o, dbias_o = linear_backward(dy, cache.output)  # (B, T, D)
+    B, H, T, K = cache.core.q.shape
+    dout = dmerged.reshape(B, T, H, K).swapaxes(1, 2)  # (B, H, T, K)
+    dq, dk, dv, _ = attention_backward(dout, cache.core)  # (B, H, T, K) each
+    dqkv = np.concatenate([merge_heads(d) for d in (dq, dk, dv)], axis=-1)  # (B, T, 3D)
+    dx, dweight, dbias = linear_backward(dqkv, cache.qkv)  # (B, T, D)
+    return dx, {"qkv": {"weight": dweight, "bias": dbias}, "output": {"weight": dweight_o, "bias": dbias_o}}
+
+
+def split_heads(qkv: np.ndarray, heads: int) -> np.ndarray:
+    """(B, T, 3D) -> (3, B, H, T, K), a view: nothing is copied."""
+    B, T, D3 = qkv.shape
+    return qkv.reshape(B, T, 3, heads, D3 // (3 * heads)).transpose(2, 0, 3, 1, 4)
+
+
+def merge_heads(out: np.ndarray) -> np.ndarray:
+    """(B, H, T, K) -> (B, T, H K)."""
+    B, H, T, K = out.shape
+    return out.swapaxes(1, 2).reshape(B, T, H * K)

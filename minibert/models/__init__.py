@@ -1,0 +1,1 @@
+"""One published model a file: configuration, initialisation, forward, backward, checkpoint names."""

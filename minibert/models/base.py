@@ -1,0 +1,171 @@
+"""What every model offers: parameters, a loss with its gradients, and checkpoint folders."""
+
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from minibert.blocks.losses import LossPart
+from minibert.errors import CheckpointError, ConfigError
+from minibert.files import write_whole
+from minibert.models.config import Config
+from minibert.models.names import Loaded, NameTable, fill, from_hf, to_hf
+from minibert.ops import dropout_key
+from minibert.tree import Tree, tree_size
+
+DTYPES = ("float32", "float64")
+WEIGHTS = "model.safetensors"
+
+
+class Losses(NamedTuple):
+    """The loss of one batch and what it is the sum of."""
+
+    total: float
+    parts: dict[str, LossPart]  # "mlm", "nsp", ...
+
+
+class Model:
+    """Parameters (a tree of arrays) with a configuration. The mathematics is in pure functions.
+
+    Parameters
+    ----------
+    config : Config
+    seed : int
+        Of the random initial parameters.
+    dtype : {"float32", "float64"}
+        float32 to train, float64 to check.
+    """
+
+    config_class: ClassVar[type[Config]]
+
+    def __init__(self, config: Config, seed: int = 0, dtype: str | type = "float32") -> None:
+        self.config = config
+        self.dtype = _float_type(dtype)
+        self.params = self.init_params(np.random.default_rng(seed))
+
+    # What a model defines -------------------------------------------------------------------
+
+    def init_params(self, rng: np.random.Generator) -> Tree:
+        """Return random initial parameters."""
+        raise NotImplementedError
+
+    def name_table(self) -> NameTable:
+        """Return the checkpoint's names of our parameters."""
+        raise NotImplementedError
+
+    def forward_loss(self, batch: dict[str, Any], key: int | None, counts: dict[str, int]) -> tuple[Losses, Any]:
+        """Return the losses of a batch, and the cache for `backward`."""
+        raise NotImplementedError(f"{type(self).__name__} has no loss: use a class with a head")
+
+    def backward(self, cache: Any) -> Tree:
+        """Return the gradients of the total loss: a tree like `params`."""
+        raise NotImplementedError
+
+    # What it gets ---------------------------------------------------------------------------
+
+    def losses_and_grads(
+        self,
+        batch: dict[str, Any],
+        dropout: tuple[int, int] | None = None,
+        target_counts: dict[str, int] | None = None,
+    ) -> tuple[Losses, Tree]:
+        """Like `loss_and_grads`, for a batch as a dict, and with the parts of the loss."""
+        key = None if dropout is None else dropout_key(*dropout)
+        losses, cache = self.forward_loss(batch, key, target_counts or {})
+        return losses, self.backward(cache)
+
+    def loss_and_grads(
+        self,
+        *,
+        dropout_key: tuple[int, int] | None = None,
+        target_counts: dict[str, int] | None = None,
+        **batch: Any,
+    ) -> tuple[float, Tree]:
+        """One step's mathematics: the loss of a batch and its gradient by every parameter.
+
+        Parameters
+        ----------
+        dropout_key : (seed, step), optional
+            Which units to drop. None: no dropout.
+        target_counts : dict, optional
+            {"mlm": n, "nsp": n}: what each loss is divided by, instead of the number of targets
+            in this batch. Give the counts of the whole batch to its parts, and their losses
+            and gradients add up to those of the whole.
+        **batch
+            The arrays that a call of the model takes, labels among them.
+
+        Returns
+        -------
+        loss : float
+        grads : tree
+            Of the shape of `params`.
+        """
+        losses, grads = self.losses_and_grads(batch, dropout_key, target_counts)
+        return losses.total, grads
+
+    def num_parameters(self) -> int:
+        """Return the number of trainable scalars."""
+        return tree_size(self.params)
+
+    def to_hf(self, tree: Tree | None = None) -> dict[str, np.ndarray]:
+        """Return a tree of the shape of `params` (by default `params`) under Hugging Face's names and layouts."""
+        return to_hf(self.params if tree is None else tree, self.name_table())
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write `config.json` and `model.safetensors`; Hugging Face's class of the same name opens them."""
+        from safetensors.numpy import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
+        self.config.save_pretrained(folder, architectures=[type(self).__name__], dtype=self.dtype.name)
+        write_whole(folder / WEIGHTS, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, dtype: str | type = "float32") -> Self:
+        """Open a checkpoint folder.
+
+        Raises
+        ------
+        CheckpointError
+            If a file is missing or broken, or a tensor is missing or of another shape. A missing
+            head is initialised at random, with a warning that names it.
+        """
+        model = cls(cls.config_class.from_pretrained(folder), dtype=dtype)
+        loaded = model.find(_read_weights(Path(folder) / WEIGHTS))
+        body = [name for name in loaded.missing if not name.split(".")[0].endswith(("head", "pooler"))]
+        if body:
+            raise CheckpointError(f"{folder}: {len(body)} parameters are missing, for example {body[0]}")
+        if loaded.missing:
+            warnings.warn(
+                f"{folder}: initialised at random, not in the file: {', '.join(loaded.missing)}", stacklevel=2
+            )
+        model.params = fill(model.params, loaded.flat)
+        return model
+
+    def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
+        """Find our parameters among a checkpoint's tensors."""
+        return from_hf(tensors, self.name_table(), self.params)
+
+
+def _float_type(dtype: str | type) -> np.dtype:
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in DTYPES:
+        raise ConfigError(f"dtype must be one of {', '.join(DTYPES)}, but is {name}")
+    return np.dtype(name)
+
+
+def _read_weights(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if not path.is_file():
+        raise CheckpointError(f"{path}: not found; a checkpoint is a folder with config.json and model.safetensors")
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error

@@ -1,0 +1,228 @@
+"""BERT (Devlin et al. 2018, arXiv:1810.04805): bidirectional encoder, masked tokens, next sentences.
+
+Where the paper and its released checkpoints differ we compute what the checkpoints compute:
+post-norm layers with eps 1e-12, GELU in the form that `hidden_act` names, a decoder tied to the
+token table with a bias of its own.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from minibert.blocks.embeddings import EmbeddingsCache, embeddings, embeddings_backward
+from minibert.blocks.encoder import EncoderLayerCache, LayerSettings, encoder, encoder_backward
+from minibert.blocks.feed_forward import ACTIVATIONS
+from minibert.blocks.heads import pooler
+from minibert.errors import ConfigError, DataError
+from minibert.models.base import Model
+from minibert.models.bert_names import canonical, name_table
+from minibert.models.config import Config
+from minibert.models.initialise import embedding_table, linear_params, norm_params
+from minibert.models.inputs import check_ids, visible_keys
+from minibert.models.names import Loaded, NameTable, from_hf
+from minibert.models.outputs import EncoderOutput
+from minibert.ops import fold_in
+from minibert.tree import Tree
+
+
+@dataclass
+class BertConfig(Config):
+    """Field names and defaults of Hugging Face's `BertConfig` (the defaults are BERT-base)."""
+
+    model_type: ClassVar[str] = "bert"
+    sizes: ClassVar[dict[str, dict[str, int]]] = {
+        name: {
+            "num_hidden_layers": layers,
+            "hidden_size": width,
+            "num_attention_heads": width // 64,
+            "intermediate_size": 4 * width,
+        }
+        for name, layers, width in [
+            ("bert-tiny", 2, 128),
+            ("bert-mini", 4, 256),
+            ("bert-small", 4, 512),
+            ("bert-medium", 8, 512),
+            ("bert-base", 12, 768),
+        ]
+    }
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int = 0
+
+    def validate(self) -> None:
+        """Raise `ConfigError` if a value, or a combination of values, cannot work."""
+        self._check_positive(
+            "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"
+        )
+        self._check_positive("max_position_embeddings", "type_vocab_size")
+        self._check_probability("hidden_dropout_prob", "attention_probs_dropout_prob")
+        if self.hidden_size % self.num_attention_heads:
+            raise ConfigError(
+                f"num_attention_heads must divide hidden_size, but {self.num_attention_heads} heads "
+                f"do not divide a width of {self.hidden_size}"
+            )
+        if self.hidden_act not in ACTIVATIONS:
+            raise ConfigError(f"hidden_act must be one of {', '.join(ACTIVATIONS)}, but is {self.hidden_act!r}")
+        if self.layer_norm_eps <= 0 or self.initializer_range <= 0:
+            raise ConfigError("layer_norm_eps and initializer_range must be positive")
+
+    def layer_settings(self) -> LayerSettings:
+        """Return what an encoder layer needs to know."""
+        return LayerSettings(
+            self.num_attention_heads,
+            self.hidden_act,
+            self.layer_norm_eps,
+            self.hidden_dropout_prob,
+            self.attention_probs_dropout_prob,
+        )
+
+
+class BertInput(NamedTuple):
+    """A checked batch."""
+
+    input_ids: np.ndarray  # (B, T)
+    token_type_ids: np.ndarray  # (B, T)
+    position_ids: np.ndarray  # (T,)
+    bias: np.ndarray | None  # (B, 1, 1, T) boolean: which keys may be seen
+
+
+class BertCache(NamedTuple):
+    embeddings: EmbeddingsCache
+    encoder: list[EncoderLayerCache]
+
+
+def bert(inputs: BertInput, p: Tree, config: BertConfig, key: int | None) -> tuple[list[np.ndarray], BertCache]:
+    """embeddings, then num_hidden_layers encoder layers.
+
+    inputs, p {embeddings, encoder}  ->  hidden states (L + 1 arrays (B, T, D)), cache.
+    """
+    ids, segments, positions, bias = inputs
+    eps, rate = config.layer_norm_eps, config.hidden_dropout_prob
+    x, embeddings_cache = embeddings(ids, segments, positions, p["embeddings"], eps, rate, fold_in(key, 0))
+    hidden, encoder_cache = encoder(x, p["encoder"], config.layer_settings(), bias, fold_in(key, 1))
+    return hidden, BertCache(embeddings_cache, encoder_cache)
+
+
+def bert_backward(dhidden: np.ndarray, cache: BertCache) -> Tree:
+    """dhidden (B, T, D), of the last hidden state  ->  gradients of p."""
+    dx, dencoder = encoder_backward(dhidden, cache.encoder)
+    return {"embeddings": embeddings_backward(dx, cache.embeddings), "encoder": dencoder}
+
+
+class BertModel(Model):
+    """BERT without a head: the last hidden state and the pooled [CLS] vector.
+
+    The classes with heads share all of this. They differ in which heads their parameters hold:
+    `mlm_head`, or `pooler` and `nsp_head`, or all three.
+    """
+
+    config_class = BertConfig
+    parts: ClassVar[tuple[str, ...]] = ("pooler",)
+
+    def init_params(self, rng: np.random.Generator) -> Tree:
+        """Return random initial parameters: see `minibert.models.initialise`."""
+        c = self.config
+        D, F, std, make = c.hidden_size, c.intermediate_size, c.initializer_range, (rng, self.dtype)
+        layers = {
+            str(i): {
+                "attention": {"qkv": linear_params(D, 3 * D, std, *make), "output": linear_params(D, D, std, *make)},
+                "attention_norm": norm_params(D, self.dtype),
+                "feed_forward": {"up": linear_params(D, F, std, *make), "down": linear_params(F, D, std, *make)},
+                "feed_forward_norm": norm_params(D, self.dtype),
+            }
+            for i in range(c.num_hidden_layers)
+        }
+        tables = {
+            "token": embedding_table(c.vocab_size, D, std, *make),
+            "position": embedding_table(c.max_position_embeddings, D, std, *make),
+            "segment": embedding_table(c.type_vocab_size, D, std, *make),
+        }
+        heads = {
+            "pooler": linear_params(D, D, std, *make),
+            "mlm_head": {
+                "dense": linear_params(D, D, std, *make),
+                "norm": norm_params(D, self.dtype),
+                "bias": np.zeros(c.vocab_size, self.dtype),
+            },
+            "nsp_head": linear_params(D, 2, std, *make),
+        }
+        body = {"embeddings": {**tables, "norm": norm_params(D, self.dtype)}, "encoder": {"layers": layers}}
+        return {**body, **{part: heads[part] for part in self.parts}}
+
+    def check(
+        self, input_ids: ArrayLike, attention_mask: ArrayLike | None = None, token_type_ids: ArrayLike | None = None
+    ) -> BertInput:
+        """Return the checked batch: ids, segments (default 0), positions, mask. Raises `DataError`."""
+        c = self.config
+        ids = check_ids("input_ids", input_ids, c.vocab_size)
+        T = ids.shape[1]
+        if T > c.max_position_embeddings:
+            raise DataError(
+                f"the input has {T} tokens, but the model has positions for {c.max_position_embeddings} "
+                "(max_position_embeddings): cut the input"
+            )
+        segments = np.zeros_like(ids) if token_type_ids is None else token_type_ids
+        segments = check_ids("token_type_ids", segments, c.type_vocab_size, ids.shape)
+        return BertInput(ids, segments, np.arange(T), visible_keys(attention_mask, ids.shape))
+
+    def __call__(
+        self,
+        input_ids: ArrayLike,
+        attention_mask: ArrayLike | None = None,
+        token_type_ids: ArrayLike | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> EncoderOutput:
+        """Return last_hidden_state (B, T, D) and pooler_output (B, D), without dropout.
+
+        Parameters
+        ----------
+        input_ids : (B, T) integers
+        attention_mask : (B, T), optional
+            1 where there is a token, 0 where there is padding.
+        token_type_ids : (B, T), optional
+            0 in the first sentence, 1 in the second.
+        output_hidden_states, output_attentions : bool
+            Also return the output of every layer (L + 1 arrays (B, T, D)), and the attention
+            probabilities (L arrays (B, H, T, T)).
+        """
+        inputs = self.check(input_ids, attention_mask, token_type_ids)
+        hidden, pictures = self._encode(inputs, output_hidden_states, output_attentions)
+        pooled, _ = pooler(hidden[:, 0], self.params["pooler"])
+        return EncoderOutput(hidden, pooled, **pictures)
+
+    def _encode(
+        self, inputs: BertInput, output_hidden_states: bool, output_attentions: bool
+    ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, ...]]]:
+        hidden, cache = bert(inputs, self.params, self.config, key=None)
+        pictures = {}
+        if output_hidden_states:
+            pictures["hidden_states"] = tuple(hidden)
+        if output_attentions:
+            pictures["attentions"] = tuple(layer.attention.core.probs for layer in cache.encoder)
+        return hidden[-1], pictures
+
+    def name_table(self) -> NameTable:
+        """Return the checkpoint's names of our parameters; without a head they have no prefix `bert.`."""
+        table = name_table(self.config.num_hidden_layers)
+        if self.parts == BertModel.parts:
+            table = {ours: tuple(name.removeprefix("bert.") for name in theirs) for ours, theirs in table.items()}
+        return table
+
+    def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
+        """Find our parameters among a checkpoint's tensors, whichever class or release wrote it."""
+        table = name_table(self.config.num_hidden_layers)
+        return from_hf({canonical(name): tensor for name, tensor in tensors.items()}, table, self.params)

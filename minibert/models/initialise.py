@@ -1,0 +1,32 @@
+"""Initial parameters as BERT's released code draws them.
+
+Weights and tables come from a normal distribution with standard deviation `initializer_range`,
+cut at two standard deviations; biases are 0, normalisation starts as the identity.
+"""
+
+import numpy as np
+
+from minibert.tree import Tree
+
+
+def truncated_normal(shape: tuple[int, ...], std: float, rng: np.random.Generator, dtype: np.dtype) -> np.ndarray:
+    """Draw from a normal distribution; what falls beyond two standard deviations is drawn again."""
+    z = rng.standard_normal(shape)
+    while (far := np.abs(z) > 2).any():
+        z[far] = rng.standard_normal(far.sum())
+    return (std * z).astype(dtype)
+
+
+def linear_params(n_in: int, n_out: int, std: float, rng: np.random.Generator, dtype: np.dtype) -> Tree:
+    """weight (n_in, n_out), bias (n_out,)."""
+    return {"weight": truncated_normal((n_in, n_out), std, rng, dtype), "bias": np.zeros(n_out, dtype)}
+
+
+def embedding_table(rows: int, width: int, std: float, rng: np.random.Generator, dtype: np.dtype) -> np.ndarray:
+    """(rows, width)."""
+    return truncated_normal((rows, width), std, rng, dtype)
+
+
+def norm_params(width: int, dtype: np.dtype) -> Tree:
+    """gamma (width,) of ones, beta (width,) of zeros."""
+    return {"gamma": np.ones(width, dtype), "beta": np.zeros(width, dtype)}

@@ -1,0 +1,51 @@
+"""Checks of what users hand to a model, before any arithmetic: shapes, ranges, helpful errors."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from minibert.errors import DataError
+from minibert.ops import IGNORE_INDEX
+
+
+def check_ids(name: str, ids: ArrayLike, size: int, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Return `ids` as an array of integers in 0..size-1, (B, T) or of the given shape.
+
+    Raises
+    ------
+    DataError
+        If it is not of integers, has another shape, or an id out of range: which, where, and the range.
+    """
+    array = np.asarray(ids)
+    if array.size == 0 or array.dtype.kind not in "iu":
+        raise DataError(f"{name} must hold integers, at least one; got {array.dtype} of shape {array.shape}")
+    if shape is None and array.ndim != 2:
+        raise DataError(f"{name} must be (batch, length); got shape {array.shape}")
+    if shape is not None and array.shape != shape:
+        raise DataError(f"{name} must have shape {shape}; got {array.shape}")
+    if array.min() < 0 or array.max() >= size:
+        where = tuple(int(i) for i in np.argwhere((array < 0) | (array >= size))[0])
+        raise DataError(f"{name}[{', '.join(map(str, where))}] is {array[where]}, but must be within 0..{size - 1}")
+    return array
+
+
+def check_labels(name: str, labels: ArrayLike, size: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Like `check_ids`, but -100, which marks a position that is no target, is allowed too."""
+    array = np.asarray(labels)
+    if array.shape != shape:
+        raise DataError(f"{name} must have shape {shape}; got {array.shape}")
+    check_ids(name, np.where(array == IGNORE_INDEX, 0, array), size, shape)
+    return array
+
+
+def visible_keys(attention_mask: ArrayLike | None, shape: tuple[int, int]) -> np.ndarray | None:
+    """Turn an attention mask (B, T) of 1 (token) and 0 (padding) into a boolean bias (B, 1, 1, T).
+
+    A mask without padding becomes None: nothing needs hiding.
+    """
+    if attention_mask is None:
+        return None
+    mask = np.asarray(attention_mask)
+    if mask.shape != shape:
+        raise DataError(f"attention_mask must have the shape of input_ids, {shape}; got {mask.shape}")
+    mask = mask.astype(bool)
+    return None if mask.all() else mask[:, None, None, :]  # (B, 1, 1, T)

@@ -1,0 +1,43 @@
+"""The mathematics, one idea a file: formula, forward, derivation, backward.
+
+An op and its backward are a pure pair: `y, cache = op(x, ...)` and `grads = op_backward(dy, cache)`,
+gradients in the order of the arguments. A cache is a small NamedTuple that can be printed.
+"""
+
+from minibert.ops.activations import gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, tanh, tanh_backward
+from minibert.ops.add_norm import add_norm, add_norm_backward
+from minibert.ops.attention import attention, attention_backward
+from minibert.ops.cross_entropy import IGNORE_INDEX, cross_entropy, cross_entropy_backward
+from minibert.ops.dropout import dropout, dropout_backward, dropout_key, fold_in
+from minibert.ops.embedding import embedding, embedding_backward
+from minibert.ops.linear import linear, linear_backward
+from minibert.ops.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_backward
+from minibert.ops.norm import layer_norm, layer_norm_backward
+
+__all__ = [
+    "IGNORE_INDEX",
+    "add_norm",
+    "add_norm_backward",
+    "attention",
+    "attention_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "dropout",
+    "dropout_backward",
+    "dropout_key",
+    "embedding",
+    "embedding_backward",
+    "fold_in",
+    "gelu",
+    "gelu_backward",
+    "gelu_tanh",
+    "gelu_tanh_backward",
+    "layer_norm",
+    "layer_norm_backward",
+    "linear",
+    "linear_backward",
+    "linear_cross_entropy",
+    "linear_cross_entropy_backward",
+    "tanh",
+    "tanh_backward",
+]

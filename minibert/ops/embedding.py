@@ -1,0 +1,44 @@
+"""Table look-up: token, position and segment vectors."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minibert.dispatch import op
+
+
+class EmbeddingCache(NamedTuple):
+    ids: np.ndarray  # (...) integers
+    table: np.ndarray  # (V, D)
+
+
+@op
+def embedding(ids: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, EmbeddingCache]:
+    """y[..., :] = E[ids[...], :].
+
+    ids (...) integers in 0..V-1, table E (V, D)  ->  y (..., D), cache.
+
+    It is the product of a one-hot row with E, without the zeros.
+    """
+    return table[ids], EmbeddingCache(ids, table)
+
+
+@op
+def embedding_backward(dy: np.ndarray, cache: EmbeddingCache) -> np.ndarray:
+    """dy (..., D)  ->  dtable (V, D). Ids have no gradient.
+
+    A row of E that was looked up several times receives the sum (scatter-add):
+
+        dE[v] = sum over n with ids[n] = v of dy[n]
+
+    Equal ids are brought together by a stable sort, so the order of the sum is fixed.
+    """
+    ids, table = cache
+    D = table.shape[1]
+    dtable = np.zeros_like(table)  # (V, D)
+    order = np.argsort(ids, axis=None, kind="stable")  # (N,)
+    if order.size:
+        sorted_ids = ids.reshape(-1)[order]  # (N,)
+        first = np.flatnonzero(np.diff(sorted_ids, prepend=-1))  # (U,) where a new id begins
+        dtable[sorted_ids[first]] = np.add.reduceat(dy.reshape(-1, D)[order], first, axis=0)  # (U, D)
+    return dtable

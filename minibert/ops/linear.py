@@ -1,0 +1,46 @@
+"""The linear layer: every projection, feed-forward weight and head."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minibert.dispatch import op
+
+
+class LinearCache(NamedTuple):
+    x: np.ndarray  # (..., I)
+    weight: np.ndarray  # (I, O)
+    has_bias: bool
+
+
+@op
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> tuple[np.ndarray, LinearCache]:
+    """y = x W + b, over the last axis.
+
+    x (..., I), weight W (I, O), bias b (O,) or None  ->  y (..., O), cache.
+
+    The weight is stored (in, out), as the papers write it; PyTorch's `Linear` stores (out, in).
+    """
+    y = x @ weight  # (..., O)
+    if bias is not None:
+        y += bias
+    return y, LinearCache(x, weight, bias is not None)
+
+
+@op
+def linear_backward(dy: np.ndarray, cache: LinearCache) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """dy (..., O)  ->  dx (..., I), dweight (I, O), dbias (O,) or None.
+
+    Written out, y[n, o] = sum_i x[n, i] W[i, o] + b[o]. Hence
+
+        dx[n, i] = sum_o dy[n, o] W[i, o]    dx = dy W^T
+        dW[i, o] = sum_n x[n, i] dy[n, o]    dW = x^T dy
+        db[o]    = sum_n dy[n, o]
+
+    : each product sums over the one index that the result does not have.
+    """
+    x, weight, has_bias = cache
+    dx = dy @ weight.T  # (..., I)
+    rows = dy.reshape(-1, dy.shape[-1])  # (N, O)
+    dweight = x.reshape(-1, x.shape[-1]).T @ rows  # (I, O)
+    return dx, dweight, rows.sum(0) if has_bias else None
