@@ -1,0 +1,49 @@
+"""AdamW, Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2).
+
+These two ops have no backward: they stand at the end of a step. `adamw` writes in place, for
+parameters are the one thing that training changes.
+"""
+
+import numpy as np
+
+from minibert.dispatch import op
+
+
+@op
+def square_sum(x: np.ndarray) -> float:
+    """sum of x^2 over all elements, accumulated in float64: a part of the global gradient norm."""
+    return float(np.sum(np.square(x, dtype=np.float64)))
+
+
+@op
+def adamw(
+    theta: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    t: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    scale: float,
+) -> None:
+    """One step t = 1, 2, ... of AdamW on one array; theta, m and v are changed in place.
+
+        g     <- scale g                                   (scale < 1 clips the global norm)
+        m     <- beta1 m + (1 - beta1) g                   running mean of the gradient
+        v     <- beta2 v + (1 - beta2) g^2                 running mean of its square
+        theta <- theta - lr (mhat / (sqrt(vhat) + eps) + weight_decay theta)
+
+    with mhat = m / (1 - beta1^t) and vhat = v / (1 - beta2^t), which undo the start at zero.
+    All arrays have the shape of theta. g is left as it is.
+    """
+    g = scale * g
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * g * g
+    denominator = np.sqrt(v / (1 - beta2**t)) + eps
+    theta *= 1 - lr * weight_decay
+    theta -= lr / (1 - beta1**t) * m / denominator
