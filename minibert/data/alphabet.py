@@ -27,19 +27,24 @@ def sample(documents: Iterable[str], total: int) -> Iterator[str]:
                 yield document[begin : begin + PIECE_CHARACTERS]
 
 
-def frequent_characters(texts: Iterator[str], tokenizer: Tokenizer, limit: int) -> list[str]:
-    """The `limit` most frequent characters of the normalised texts, in the order of their code points."""
+def characters_by_frequency(texts: Iterator[str], tokenizer: Tokenizer) -> list[str]:
+    """Return the characters of the normalised texts, the most frequent first, white space left out."""
     counts = np.zeros(0x110000, np.int64)
     while batch := "".join(itertools.islice(texts, 100)):
         points = np.frombuffer(tokenizer.normalizer.normalize_str(batch).encode("utf-32-le"), np.uint32)
         counts += np.bincount(points, minlength=len(counts))
-    present = np.flatnonzero(counts)
-    present = present[[not chr(point).isspace() for point in present]]
-    frequent = present[np.argsort(-counts[present], kind="stable")[:limit]]
-    return [chr(point) for point in np.sort(frequent)]
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    return [chr(point) for point in order if not chr(point).isspace()]
 
 
-def continues_words(character: str, tokenizer: Tokenizer) -> bool:
-    """Whether the character can stand inside a word; punctuation and Chinese characters stand apart."""
-    text = tokenizer.normalizer.normalize_str("a" + character)
-    return len(tokenizer.pre_tokenizer.pre_tokenize_str(text)) == 1
+def pieces(characters: list[str], tokenizer: Tokenizer) -> list[str]:
+    """Return the tokens that spell the characters: c, and ##c if it can stand inside a word.
+
+    Punctuation and Chinese characters cannot: they always stand apart.
+    """
+    tokens = []
+    for c in characters:
+        text = tokenizer.normalizer.normalize_str("a" + c)
+        inside = len(tokenizer.pre_tokenizer.pre_tokenize_str(text)) == 1
+        tokens += [c, f"##{c}"] if inside else [c]
+    return tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import contextlib
 import gzip
@@ -41,7 +42,8 @@ def documents_of_paths(paths: Sequence[str | Path]) -> Documents:
     name = ", ".join("standard input" if str(path) == "-" else str(path) for path in paths)
     spool = None
     if any(str(path) == "-" for path in paths):
-        spool = tempfile.TemporaryFile()  # noqa: SIM115 (it lives, unnamed, as long as the documents do)
+        spool = tempfile.TemporaryFile()  # noqa: SIM115 (it is needed until the process ends)
+        atexit.register(spool.close)
         shutil.copyfileobj(sys.stdin.buffer, spool)
     return Documents(name, partial(_read, list(paths), spool))
 
@@ -156,16 +158,17 @@ def _what_nul_means(data: bytes, offset: int) -> str:
     return "a binary file, not text" if control > 0.02 * len(head) else "not clean text"
 
 
-def _lines(chunks: Iterator[str], longest: int) -> Iterator[str]:
-    """Yield lines without their ends; a longer one than `longest` characters comes in several parts."""
+def _lines(chunks: Iterator[str], longest: int, at_space: bool) -> Iterator[str]:
+    """Yield lines without their ends; one longer than `longest` comes in parts, cut after a space if so wished."""
     rest = ""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split("\n")
         for line in lines:
             yield line.removesuffix("\r")
         if len(rest) >= longest:
-            yield rest
-            rest = ""
+            cut = (at_space and rest.rfind(" ") + 1) or len(rest)
+            yield rest[:cut]
+            rest = rest[cut:]
     if rest:
         yield rest
 
@@ -173,9 +176,9 @@ def _lines(chunks: Iterator[str], longest: int) -> Iterator[str]:
 def _paragraphs(chunks: Iterator[str]) -> Iterator[str]:
     """Yield the runs of lines between blank lines."""
     document, size = [], 0
-    for line in _lines(chunks, LONGEST_DOCUMENT):
+    for line in _lines(chunks, LONGEST_DOCUMENT, at_space=True):
         blank = not line or line.isspace()
-        if document and (blank or size >= LONGEST_DOCUMENT):
+        if document and (blank or size + len(line) > LONGEST_DOCUMENT):
             yield "\n".join(document)
             document, size = [], 0
         if not blank:
@@ -187,7 +190,7 @@ def _paragraphs(chunks: Iterator[str]) -> Iterator[str]:
 
 def _json_texts(chunks: Iterator[str], name: str) -> Iterator[str]:
     """Yield the field `text` of each line; lines and texts that are blank are left out."""
-    for number, line in enumerate(_lines(chunks, LONGEST_JSON), 1):
+    for number, line in enumerate(_lines(chunks, LONGEST_JSON, at_space=False), 1):
         if line and not line.isspace():
             text = _json_text(line, f"{name}, line {number}")
             if text and not text.isspace():
@@ -200,9 +203,8 @@ def _json_text(line: str, where: str) -> str:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{where}: not valid JSON ({error}); each line must be an object with a field `text`"
-        ) from error
+        why = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
+        raise DataError(f"{where}: not valid JSON ({why}); each line must be an object with a field `text`") from error
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise DataError(f"{where}: no field `text` that is a string; each line must be an object with one")
     text = record["text"]

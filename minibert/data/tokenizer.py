@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
-from minibert.data.alphabet import continues_words, frequent_characters, sample
+from minibert.data.alphabet import characters_by_frequency, pieces, sample
 from minibert.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class SpecialIds(NamedTuple):
     mask: int
 
 
-def train_wordpiece(documents: Iterable[str], vocab_size: int, lowercase: bool = True) -> Tokenizer:
+def train_wordpiece(
+    documents: Iterable[str], vocab_size: int, lowercase: bool = True, progress: bool = True
+) -> Tokenizer:
     """Learn a WordPiece vocabulary, with BERT's normalisation, and return the tokenizer.
 
     The same documents always give the same vocabulary. Of more than 200 million characters, about that many are
@@ -47,6 +50,8 @@ def train_wordpiece(documents: Iterable[str], vocab_size: int, lowercase: bool =
         Exactly so many tokens; [PAD] [UNK] [CLS] [SEP] [MASK] have the ids 0 to 4.
     lowercase : bool
         Uncased: capitals and accents are removed, as in BERT's uncased models.
+    progress : bool
+        Show a progress bar if it takes more than a second.
 
     Raises
     ------
@@ -62,10 +67,12 @@ def train_wordpiece(documents: Iterable[str], vocab_size: int, lowercase: bool =
     require_rereadable(documents)
     total = sum(map(len, documents))
     trained = _bert_tokenizer({}, lowercase)
-    alphabet = frequent_characters(sample(documents, total), trained, limit=(vocab_size - len(SPECIAL_TOKENS)) // 2)
+    characters = characters_by_frequency(sample(documents, total), trained)
+    half = (vocab_size - len(SPECIAL_TOKENS)) // 2  # two tokens each at most, so the alphabet never overfills
+    alphabet = sorted(characters[:half])
     # The trainer numbers the continuation characters ##c in the order of a randomly seeded hash table, and breaks
     # ties between merges by those numbers. Handing them over as "special" tokens fixes their order.
-    continuations = [f"##{c}" for c in alphabet if continues_words(c, trained)]
+    continuations = [token for token in pieces(alphabet, trained) if len(token) > 1]
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocab_size,
         min_frequency=2,
@@ -74,13 +81,17 @@ def train_wordpiece(documents: Iterable[str], vocab_size: int, lowercase: bool =
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
     )
-    trained.train_from_iterator(sample(documents, total), trainer)
+    bar = tqdm(sample(documents, total), desc="Learning the vocabulary", unit=" pieces", delay=1, disable=not progress)
+    trained.train_from_iterator(bar, trainer)
     vocab = trained.get_vocab()
+    for token in pieces(characters[half:], trained):  # thousands of Chinese characters leave nothing to merge
+        vocab.setdefault(token, len(vocab))
     if len(vocab) < vocab_size:
         raise DataError(
             f"a vocabulary of {vocab_size} tokens was asked for, but the text ({total} characters) can give only "
             f"{len(vocab)}: ask for at most that many, or add text"
         )
+    vocab = {token: id for token, id in vocab.items() if id < vocab_size}
     return _bert_tokenizer(vocab, lowercase)
 
 
@@ -104,7 +115,10 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
     if not path.is_file():
         raise DataError(f"{path}: no such tokenizer; give a tokenizer.json, a vocab.txt or a folder that holds either")
     tokenizer = _from_json(path) if path.suffix == ".json" else _from_vocab(path)
-    special_ids(tokenizer)  # raises if one is missing
+    try:
+        special_ids(tokenizer)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     return tokenizer
 
 
@@ -115,7 +129,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: str | Path, model_max_length: i
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     config = {
         "tokenizer_class": "BertTokenizer",
-        "do_lower_case": bool(json.loads(tokenizer.to_str())["normalizer"]["lowercase"]),
+        "do_lower_case": tokenizer.normalizer is not None and tokenizer.normalizer.normalize_str("A") == "a",
         **dict(zip(names, SPECIAL_TOKENS, strict=True)),
     }
     if model_max_length is not None:
@@ -165,13 +179,12 @@ def _bert_tokenizer(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
     )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##")
-    if vocab:
+    if set(SPECIAL_TOKENS) <= vocab.keys():  # in any other vocabulary this would number them anew
         tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
-        ids = special_ids(tokenizer)
         tokenizer.post_processor = processors.TemplateProcessing(
             single="[CLS] $A [SEP]",
             pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-            special_tokens=[("[CLS]", ids.cls), ("[SEP]", ids.sep)],
+            special_tokens=[(token, vocab[token]) for token in ("[CLS]", "[SEP]")],
         )
     return tokenizer
 
@@ -202,9 +215,6 @@ def _from_vocab(path: Path) -> Tokenizer:
     if len(vocab) < len(tokens):
         twice = next(token for id, token in enumerate(tokens) if vocab[token] != id)
         raise DataError(f"{path}, line {vocab[twice] + 1}: the token {twice!r} stands there a second time")
-    missing = [token for token in SPECIAL_TOKENS if token not in vocab]
-    if missing:
-        raise DataError(f"{path}: lacks {' '.join(missing)}, which BERT needs: use a BERT vocabulary, a token a line")
     return _bert_tokenizer(vocab, lowercase=_is_uncased(path, tokens))
 
 

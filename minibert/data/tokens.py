@@ -55,7 +55,7 @@ def build_tokens(
     folder : str or Path
         Where caches are kept.
     progress : bool
-        Show a progress bar.
+        Show a progress bar if it takes more than a second.
 
     Raises
     ------
@@ -73,8 +73,10 @@ def build_tokens(
     try:
         complete.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="incomplete-", dir=complete.parent, ignore_cleanup_errors=True) as new:
-            with tqdm(total=characters, desc="Encoding", unit="char", unit_scale=True, disable=not progress) as bar:
-                _write(Path(new), _sentences(documents, bar), tokenizer)
+            with tqdm(
+                total=characters, desc="Encoding", unit="char", unit_scale=True, delay=1, disable=not progress
+            ) as b:
+                _write(Path(new), _sentences(documents, b), tokenizer)
             _publish(Path(new), complete)
     except OSError as error:
         raise DataError(f"{folder}: the tokens cannot be written there ({error.strerror or error})") from error

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from minibert.blocks.losses import LossPart
-from minibert.errors import CheckpointError, ConfigError
+from minibert.errors import CheckpointError, ConfigError, DataError
 from minibert.files import write_whole
 from minibert.models.config import Config
 from minibert.models.names import Loaded, NameTable, fill, from_hf, to_hf
@@ -56,7 +56,7 @@ class Model:
 
     def forward_loss(self, batch: dict[str, Any], key: int | None, counts: dict[str, int]) -> tuple[Losses, Any]:
         """Return the losses of a batch, and the cache for `backward`."""
-        raise NotImplementedError(f"{type(self).__name__} has no loss: use a class with a head")
+        raise DataError(f"{type(self).__name__} has no loss: use a class with a head")
 
     def backward(self, cache: Any) -> Tree:
         """Return the gradients of the total loss: a tree like `params`."""

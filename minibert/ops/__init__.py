@@ -5,8 +5,8 @@ gradients in the order of the arguments. A cache is a small NamedTuple that can 
 """
 
 from minibert.ops.activations import gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, tanh, tanh_backward
-from minibert.ops.add_norm import add_norm, add_norm_backward
 from minibert.ops.adamw import adamw, square_sum
+from minibert.ops.add_norm import add_norm, add_norm_backward
 from minibert.ops.attention import attention, attention_backward
 from minibert.ops.cross_entropy import IGNORE_INDEX, cross_entropy, cross_entropy_backward
 from minibert.ops.dropout import dropout, dropout_backward, dropout_key, fold_in
@@ -17,9 +17,9 @@ from minibert.ops.norm import layer_norm, layer_norm_backward
 
 __all__ = [
     "IGNORE_INDEX",
+    "adamw",
     "add_norm",
     "add_norm_backward",
-    "adamw",
     "attention",
     "attention_backward",
     "cross_entropy",

@@ -60,21 +60,21 @@ def test_pairs_are_framed_as_in_bert(tokenizer):
 
 
 def test_uncased_removes_capitals_and_accents_and_cased_keeps_them():
-    uncased, cased = train_wordpiece(TEXT, 60), train_wordpiece(TEXT, 60, lowercase=False)
+    uncased, cased = train_wordpiece(TEXT, 80), train_wordpiece(TEXT, 80, lowercase=False)
     assert uncased.decode(uncased.encode("THE CAFÉ").ids) == "the cafe"
     assert cased.decode(cased.encode("The café").ids) == "The café"
 
 
 def test_chinese_characters_stand_apart():
-    tokenizer = train_wordpiece(TEXT, 60)
+    tokenizer = train_wordpiece(TEXT, 80)
     assert tokenizer.encode("我喜欢猫", add_special_tokens=False).tokens == ["我", "喜", "欢", "猫"]
     assert not any(token.startswith("##") and "\u4e00" <= token[2] for token in tokenizer.get_vocab())
 
 
 def test_more_chinese_characters_than_vocabulary():
-    text = ["".join(chr(0x4E00 + i) * (1 + (i < 50)) for i in range(3000)) + " an English text of some words"]
+    text = ["".join(chr(0x4E00 + i) * (1 + (i < 50)) for i in range(3000)) + " an English text of some words"] * 2
     tokenizer = train_wordpiece(text, 120)
-    assert tokenizer.get_vocab_size() == 120
+    assert vocabulary_size(tokenizer) == tokenizer.get_vocab_size() == 120
     assert tokenizer.token_to_id(chr(0x4E00 + 20)) is not None  # the frequent ones are kept
 
 
@@ -119,7 +119,7 @@ def test_a_large_text_is_sampled_evenly(monkeypatch):
 @pytest.mark.parametrize("name", ["", "tokenizer.json", "vocab.txt"])
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_saved_and_opened_again(tmp_path, name, lowercase):
-    tokenizer = train_wordpiece(TEXT, 60, lowercase)
+    tokenizer = train_wordpiece(TEXT, 80, lowercase)
     save_tokenizer(tokenizer, tmp_path)
     opened = load_tokenizer(tmp_path / name)
     for text in ("The CAT café", "unbelievably [MASK] 猫 xyz\n", "a" * 200):
@@ -133,7 +133,7 @@ def test_a_vocab_file_alone_is_cased_if_it_has_capitals(tmp_path, token):
 
 
 def test_truncation_and_padding_of_a_file_are_switched_off(tmp_path):
-    tokenizer = train_wordpiece(TEXT, 60)
+    tokenizer = train_wordpiece(TEXT, 80)
     tokenizer.enable_truncation(4)
     tokenizer.enable_padding(length=50)
     tokenizer.save(str(tmp_path / "tokenizer.json"))
@@ -162,7 +162,7 @@ def test_tokenizers_that_cannot_be_opened(tmp_path):
     assert "no such tokenizer" in refusal(file)
     assert "neither tokenizer.json nor vocab.txt" in refusal(tmp_path)
     file.write_text("{}")
-    assert "cannot be read" in refusal(file).replace("not a tokenizer file that can", "cannot")
+    assert "not a tokenizer file" in refusal(file)
     Tokenizer(models.BPE()).save(str(file))
     assert "BPE" in refusal(file)
     Tokenizer(models.WordPiece({"[UNK]": 0})).save(str(file))

@@ -1,0 +1,64 @@
+"""AdamW on a tree of parameters, with clipping by the global norm."""
+
+import math
+
+import numpy as np
+
+from minibert.ops import adamw, square_sum
+from minibert.tree import Tree, flatten, tree_map
+
+
+def global_norm(grads: Tree) -> float:
+    """Return sqrt(sum of squares of all elements of all gradients)."""
+    return math.sqrt(sum(square_sum(g) for g in flatten(grads).values()))
+
+
+class AdamW:
+    """AdamW (Loshchilov & Hutter 2019): see `minibert.ops.adamw` for the formula.
+
+    Parameters
+    ----------
+    params : tree
+        Changed in place by `step`.
+    lr : float
+        Learning rate; `self.lr` may be set before each step (see `minibert.training.schedule`).
+    betas, eps : floats
+        Decay of the two running means; what keeps the quotient finite.
+    weight_decay : float
+        Decoupled. It acts on matrices and tables only: not on biases and normalisation
+        parameters, which have one axis, as in BERT's released code.
+    """
+
+    def __init__(
+        self,
+        params: Tree,
+        lr: float = 1e-3,
+        weight_decay: float = 0.01,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        self.params = params
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.betas = betas
+        self.eps = eps
+        self.t = 0
+        self.m = tree_map(np.zeros_like, params)
+        self.v = tree_map(np.zeros_like, params)
+
+    def step(self, grads: Tree, max_grad_norm: float | None = None) -> float:
+        """Take one step and return the global norm of the gradients before clipping.
+
+        If the norm exceeds `max_grad_norm`, all gradients are scaled down to it together (Pascanu,
+        Mikolov & Bengio 2013). If it is not finite, nothing is changed: the caller sees it.
+        """
+        norm = global_norm(grads)
+        if not math.isfinite(norm):
+            return norm
+        scale = 1.0 if max_grad_norm is None or norm <= max_grad_norm else max_grad_norm / norm
+        self.t += 1
+        gradients, m, v = flatten(grads), flatten(self.m), flatten(self.v)
+        for name, theta in flatten(self.params).items():
+            decay = self.weight_decay if theta.ndim > 1 else 0.0
+            adamw(theta, gradients[name], m[name], v[name], self.t, self.lr, *self.betas, self.eps, decay, scale)
+        return norm
