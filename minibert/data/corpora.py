@@ -62,7 +62,7 @@ CORPORA: dict[str, Corpus] = {
         ),
         Corpus(
             name="dialogue",
-            description="2 thousand short English conversations, a conversation a document",
+            description="900 short English conversations, a conversation a document: 0.1 M characters",
             licence="BSD",
             read=readers.dialogue,
             package="chatterbot-corpus",

