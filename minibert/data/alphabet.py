@@ -16,15 +16,16 @@ PIECE_CHARACTERS = 20_000  # the library queues a few hundred items: short ones 
 
 
 def sample(documents: Iterable[str], total: int) -> Iterator[str]:
-    """Yield the documents in short pieces; of too much text, whole documents evenly spread over it."""
+    """Yield the documents in short pieces; of too many characters in `total`, pieces evenly spread over the text."""
     rate = min(1.0, SAMPLE_CHARACTERS / max(total, 1))
     seen = taken = 0
     for document in documents:
-        seen += len(document)
-        if taken + len(document) <= seen * rate:
-            taken += len(document)
-            for begin in range(0, len(document), PIECE_CHARACTERS):
-                yield document[begin : begin + PIECE_CHARACTERS]
+        for begin in range(0, len(document), PIECE_CHARACTERS):
+            piece = document[begin : begin + PIECE_CHARACTERS]
+            seen += len(piece)
+            if taken + len(piece) <= seen * rate:
+                taken += len(piece)
+                yield piece
 
 
 def characters_by_frequency(texts: Iterator[str], tokenizer: Tokenizer) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -110,7 +111,7 @@ def resolve(corpus: str | Path | Sequence[str | Path]) -> Documents:
     for path in paths:
         if str(path) in CORPORA:
             raise DataError(f"{path} is a named corpus and cannot be mixed with others: give it alone, or give paths")
-        if str(path) != "-" and not Path(path).exists():
+        if str(path) != "-" and not os.path.exists(path):
             raise DataError(
                 f"{path}: no such file or folder, and no corpus of that name (there are {', '.join(CORPORA)}); "
                 "give a name, or a path that exists"

@@ -70,7 +70,7 @@ def _read(paths: Sequence[str | Path], stdin: BinaryIO | None) -> Iterator[str]:
     for path in paths:
         if str(path) == "-":
             yield from _not_empty(_standard_input(stdin), "standard input")
-        elif Path(path).is_dir():
+        elif os.path.isdir(path):
             yield from _not_empty(_folder(Path(path)), f"{path}: this folder")
         else:
             yield from _not_empty(_file(Path(path)), str(path))
@@ -92,7 +92,7 @@ def _standard_input(spool: BinaryIO | None) -> Iterator[str]:
 
 def _folder(folder: Path) -> Iterator[str]:
     found = False
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and name.lower().removesuffix(".gz").endswith(SUFFIXES):
@@ -102,11 +102,15 @@ def _folder(folder: Path) -> Iterator[str]:
         raise DataError(f"{folder}: this folder holds no text file ({', '.join(SUFFIXES)}, also with .gz)")
 
 
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+
 def _file(path: Path) -> Iterator[str]:
     name = path.name.lower()
     is_json = name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
     try:
-        if not path.exists():
+        if not os.path.exists(path):
             raise DataError(f"{path}: no such file or folder; check the path")
         if not path.is_file():
             raise DataError(f"{path}: not a regular file; pipe it in and give - as the path")
@@ -114,7 +118,7 @@ def _file(path: Path) -> Iterator[str]:
             chunks = _text(stream, str(path))
             yield from _json_texts(chunks, str(path)) if is_json else _paragraphs(chunks)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        _refuse(OSError(error.errno, error.strerror or str(error), str(path)))
 
 
 def _text(stream: BinaryIO, name: str) -> Iterator[str]:

@@ -40,7 +40,7 @@ def train_wordpiece(
     """Learn a WordPiece vocabulary, with BERT's normalisation, and return the tokenizer.
 
     The same documents always give the same vocabulary. Of more than 200 million characters, about that many are
-    used: whole documents, evenly spread over the text.
+    used, evenly spread over the text. Memory does not grow with the text, only with the number of different words.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ARRAYS = ("tokens", "sentence_starts", "document_starts")
 FORMAT = 1  # part of the key: raise it when sentence splitting or the files change
 BATCH_CHARACTERS = 1_000_000  # bounds the memory of a batch, whatever the lengths of the sentences
+INCOMPLETE = "incomplete-"
+ABANDONED_SECONDS = 7 * 24 * 3600
 Sentence = tuple[str, bool]  # the text, and whether it is the first of its document
 
 
@@ -72,7 +75,8 @@ def build_tokens(
             shutil.rmtree(complete, ignore_errors=True)  # damaged: make it anew
     try:
         complete.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="incomplete-", dir=complete.parent, ignore_cleanup_errors=True) as new:
+        _remove_abandoned(complete.parent)
+        with tempfile.TemporaryDirectory(prefix=INCOMPLETE, dir=complete.parent, ignore_cleanup_errors=True) as new:
             with tqdm(
                 total=characters, desc="Encoding", unit="char", unit_scale=True, delay=1, disable=not progress
             ) as b:
@@ -128,6 +132,13 @@ def _publish(new: Path, complete: Path) -> None:
     except OSError:
         if not complete.is_dir():
             raise
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what processes that were killed left behind long ago."""
+    for incomplete in folder.glob(f"{INCOMPLETE}*"):
+        if time.time() - incomplete.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(incomplete, ignore_errors=True)
 
 
 def _sentences(documents: Iterable[str], bar: tqdm) -> Iterator[Sentence]:

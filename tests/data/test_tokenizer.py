@@ -110,10 +110,12 @@ def test_an_iterator_is_refused_because_it_cannot_be_read_again():
 
 def test_a_large_text_is_sampled_evenly(monkeypatch):
     monkeypatch.setattr(alphabet, "SAMPLE_CHARACTERS", 10_000)
+    monkeypatch.setattr(alphabet, "PIECE_CHARACTERS", 200)
     documents = [f"{i:05d}" * 20 for i in range(1000)]  # 100 characters each
     taken = [int(text[:5]) for text in alphabet.sample(documents, 100_000)]
     assert 95 <= len(taken) <= 100
     assert np.ptp(np.diff(taken)) <= 1
+    assert 95 <= len("".join(alphabet.sample(["x" * 10_000_000], 10_000_000))) / 100 <= 100
 
 
 @pytest.mark.parametrize("name", ["", "tokenizer.json", "vocab.txt"])

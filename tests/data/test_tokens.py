@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import os
+import time
 
 import numpy as np
 import pytest
@@ -113,6 +115,15 @@ def test_a_failure_leaves_nothing_behind(tokenizer, tmp_path):
     with pytest.raises(DataError, match="caught fire"):
         build_tokens(Failing(), tokenizer, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_processes_left_is_removed_after_some_days(tokenizer, tmp_path):
+    for name, days in (("incomplete-old", 8), ("incomplete-new", 0)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - days * 86_400,) * 2)
+    build_tokens(DOCUMENTS, tokenizer, tmp_path)
+    assert not (tmp_path / "incomplete-old").exists()
+    assert (tmp_path / "incomplete-new").exists()
 
 
 @pytest.mark.parametrize("name", ["tokens.bin", "sentence_starts.bin", "document_starts.bin", "meta.json"])
