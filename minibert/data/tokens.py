@@ -14,12 +14,12 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -160,46 +160,50 @@ def _batches(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
         yield batch
 
 
-def _write(folder: Path, sentences: Iterable[Sentence], tokenizer: Tokenizer) -> None:
-    """Encode the sentences batch by batch into the three arrays of `minibert.data.tokens`, then describe them."""
+def _encode(sentences: Iterable[Sentence], tokenizer: Tokenizer) -> Iterator[tuple[list[int], bool]]:
+    """Yield the ids of each sentence that has any, and whether it is the first such sentence of its document."""
     from tokenizers import Tokenizer
 
-    literal = Tokenizer.from_str(tokenizer.to_str())
+    literal = Tokenizer.from_str(tokenizer.to_str())  # the caller's tokenizer stays as it is
     literal.encode_special_tokens = True
+    new_document = False
+    for batch in _batches(sentences):
+        encodings = literal.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
+        for (_, is_first), encoding in zip(batch, encodings, strict=True):
+            new_document = new_document or is_first
+            if ids := encoding.ids:
+                yield ids, new_document
+                new_document = False
+
+
+def _write(folder: Path, sentences: Iterable[Sentence], tokenizer: Tokenizer) -> None:
+    """Write the three arrays as they grow, then their description."""
     dtype = np.dtype(np.uint16 if vocabulary_size(tokenizer) <= 2**16 else np.uint32)
     n_tokens = n_sentences = n_documents = 0
-    new_document = False
     with (
         open(folder / "tokens.bin", "wb") as tokens,
         open(folder / "sentence_starts.bin", "wb") as sentence_starts,
         open(folder / "document_starts.bin", "wb") as document_starts,
     ):
-        for batch in _batches(sentences):
-            encodings = literal.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
-            ids = [encoding.ids for encoding in encodings]
-            starts, firsts = [], []
-            for (_, is_first), sentence in zip(batch, ids, strict=True):
-                new_document = new_document or is_first
-                if sentence:
-                    if new_document:
-                        firsts.append(n_sentences + len(starts))
-                        new_document = False
-                    starts.append(n_tokens)
-                    n_tokens += len(sentence)
-            n_sentences += len(starts)
-            n_documents += len(firsts)
-            np.fromiter(chain.from_iterable(ids), dtype).tofile(tokens)
-            _append(sentence_starts, starts)
-            _append(document_starts, firsts)
-        _append(sentence_starts, [n_tokens])
-        _append(document_starts, [n_sentences])
+        for ids, is_first in _encode(sentences, tokenizer):
+            if is_first:
+                document_starts.write(_int64(n_sentences))
+                n_documents += 1
+            sentence_starts.write(_int64(n_tokens))
+            tokens.write(np.array(ids, dtype))
+            n_sentences += 1
+            n_tokens += len(ids)
+        sentence_starts.write(_int64(n_tokens))
+        document_starts.write(_int64(n_sentences))
     if not n_tokens:
-        raise DataError("no token is left of the text: it holds no word that the tokenizer knows how to read")
+        raise DataError("no token is left of the text: it holds nothing but white space and control characters")
     sizes = (n_tokens, n_sentences + 1, n_documents + 1)
-    dtypes = (dtype.name, "int64", "int64")
-    meta = {name: {"dtype": d, "size": n} for name, d, n in zip(ARRAYS, dtypes, sizes, strict=True)}
+    meta = {
+        name: {"dtype": name_of_type, "size": size}
+        for name, name_of_type, size in zip(ARRAYS, (dtype.name, "int64", "int64"), sizes, strict=True)
+    }
     (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
 
 
-def _append(file: BinaryIO, numbers: list[int]) -> None:
-    np.array(numbers, np.int64).tofile(file)
+def _int64(number: int) -> bytes:
+    return number.to_bytes(8, sys.byteorder)
