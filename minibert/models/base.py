@@ -62,6 +62,10 @@ class Model:
         """Return the gradients of the total loss: a tree like `params`."""
         raise NotImplementedError
 
+    def count_targets(self, batch: dict[str, Any]) -> dict[str, int]:
+        """Return how many targets each loss has in a batch: see `target_counts` of `loss_and_grads`."""
+        raise NotImplementedError
+
     # What it gets ---------------------------------------------------------------------------
 
     def losses_and_grads(

@@ -19,7 +19,7 @@ from minibert.models.base import Losses
 from minibert.models.bert import BertCache, BertModel, bert, bert_backward
 from minibert.models.inputs import check_labels
 from minibert.models.outputs import HeadOutput, PreTrainingOutput
-from minibert.ops import cross_entropy, linear
+from minibert.ops import IGNORE_INDEX, cross_entropy, linear
 from minibert.tree import Tree, tree_map
 
 
@@ -100,6 +100,11 @@ class BertForPreTraining(BertModel):
         grads = bert_backward(dhidden, cache.bert)
         grads["embeddings"]["token"] += dtable
         return {**grads, **heads}
+
+    def count_targets(self, batch: dict[str, Any]) -> dict[str, int]:
+        """Return how many targets each loss has in a batch."""
+        names = {"labels": "mlm", "next_sentence_label": "nsp"}
+        return {names[n]: int((np.asarray(batch[n]) != IGNORE_INDEX).sum()) for n in self.labels if n in batch}
 
     def _mlm_loss(self, hidden: np.ndarray, labels: ArrayLike, count: int | None) -> tuple:
         c, p = self.config, self.params

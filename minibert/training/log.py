@@ -1,0 +1,112 @@
+"""What a run tells: one JSON object a line in `log.jsonl`, and a progress bar."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+from tqdm import tqdm
+
+from minibert.models.base import Losses
+
+LOG = "log.jsonl"
+
+
+class Window:
+    """Sums over the steps since the last logged one."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.steps = self.tokens = 0
+        self.loss = self.grad_norm = 0.0
+        self.parts: dict[str, list[float]] = {}  # name -> [loss times targets, correct, targets]
+
+    def add(self, losses: Losses, grad_norm: float, tokens: int) -> None:
+        """Count one step."""
+        self.steps += 1
+        self.tokens += tokens
+        self.loss += losses.total
+        self.grad_norm += grad_norm
+        for name, part in losses.parts.items():
+            sums = self.parts.setdefault(name, [0.0, 0, 0])
+            for i, value in enumerate((part.loss * part.count, part.correct, part.count)):
+                sums[i] += value
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do not count the time spent inside a `with` block."""
+        before = time.perf_counter()
+        yield
+        self.start += time.perf_counter() - before
+
+    def means(self) -> dict[str, float]:
+        """Return what a logged step shows."""
+        record = {"loss": self.loss / self.steps}
+        for name, (loss, correct, count) in self.parts.items():
+            record[f"{name}_loss"] = loss / max(1, count)
+            record[f"{name}_accuracy"] = correct / max(1, count)
+        record["grad_norm"] = self.grad_norm / self.steps
+        record["tokens_per_second"] = self.tokens / (time.perf_counter() - self.start)
+        return record
+
+
+class RunLog:
+    """Appends records to `log.jsonl` and shows them on a progress bar.
+
+    Without a terminal there is no bar; evaluations are printed as lines in either case.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    max_steps : int
+    progress : bool
+    """
+
+    def __init__(self, folder: Path, max_steps: int, progress: bool = True) -> None:
+        self._file: TextIO = (folder / LOG).open("a", encoding="utf-8")
+        self._bar = tqdm(
+            total=max_steps, unit="step", dynamic_ncols=True, disable=not progress or not sys.stderr.isatty()
+        )
+        self._progress = progress
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.close()
+        self._file.close()
+
+    def advance(self) -> None:
+        """Move the bar by one step."""
+        self._bar.update()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append a record; each line is complete on disk before training goes on."""
+        self._file.write(json.dumps(record) + "\n")
+        self._file.flush()
+        if "loss" in record:
+            shown = {"loss": f"{record['loss']:.3f}"}
+            if "mlm_accuracy" in record:
+                shown["MLM acc"] = f"{record['mlm_accuracy']:.1%}"
+            shown["tok/s"] = f"{record['tokens_per_second']:,.0f}"
+            self._bar.set_postfix(shown)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        if self._progress:
+            tqdm.write(text, file=sys.stderr)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the records of a run's `log.jsonl`; a last line that was cut off is left out."""
+    records = []
+    for line in (folder / LOG).read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
