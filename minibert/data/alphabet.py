@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,12 @@ import numpy as np
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-SAMPLE_CHARACTERS = 200_000_000  # the most text that a vocabulary is learned from
+SAMPLE_CHARACTERS = 50_000_000  # the most text that a vocabulary is learned from; more hardly changes it
 PIECE_CHARACTERS = 20_000  # the library queues a few hundred items: short ones bound its memory
+
+# WordPiece reads a word of more than 100 characters as [UNK], so nothing is to be learned from it; merging pieces
+# inside a word of millions of characters (a genome, base64) would take hours. Chinese characters stand apart.
+_ENDLESS_WORD = re.compile(r"\b[^\W\u4e00-\u9fff]{101,}")
 
 
 def sample(documents: Iterable[str], total: int) -> Iterator[str]:
@@ -25,7 +30,7 @@ def sample(documents: Iterable[str], total: int) -> Iterator[str]:
             seen += len(piece)
             if taken + len(piece) <= seen * rate:
                 taken += len(piece)
-                yield piece
+                yield _ENDLESS_WORD.sub(" ", piece)
 
 
 def characters_by_frequency(texts: Iterator[str], tokenizer: Tokenizer) -> list[str]:

@@ -108,6 +108,8 @@ def resolve(corpus: str | Path | Sequence[str | Path]) -> Documents:
     paths = [corpus] if isinstance(corpus, str | Path) else list(corpus)
     if len(paths) == 1 and paths[0] in CORPORA:
         return Documents(str(paths[0]), partial(corpus_documents, str(paths[0])))
+    if not paths:
+        raise DataError(f"no text was given: name a corpus ({', '.join(CORPORA)}) or give paths")
     for path in paths:
         if str(path) in CORPORA:
             raise DataError(f"{path} is a named corpus and cannot be mixed with others: give it alone, or give paths")

@@ -7,10 +7,11 @@ sentence they close.
 
 Limits, accepted for simplicity: a sentence that really ends in "Dr." or "U.S." is joined to the next one, line
 breaks inside a paragraph count as spaces (a list without punctuation or blank lines is one sentence), and other
-scripts' full stops are not known.
+scripts' full stops are not known. What has no end for 10 000 characters is cut there, at a space if there is one.
 """
 
 import re
+from collections.abc import Iterator
 
 # Quantifiers are possessive and nothing follows them, so every character is looked at once, whatever the text.
 _END = re.compile(r"""([.!?…。！？｡]++)["'”’»)\]}」』）】》〉]*+""")
@@ -29,6 +30,7 @@ _WORDS_BEFORE_NUMBERS = """
 _ABBREVIATIONS = frozenset(_TITLES_AND_SUCH.split())
 _BEFORE_NUMBERS = frozenset(_WORDS_BEFORE_NUMBERS.split())
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")  # e.g, i.e, U.S, a.m: what stands before the last full stop
+LONGEST_SENTENCE = 10_000  # characters: bounds the memory that encoding one sentence takes
 _LONGEST_WORD = 20  # characters before a full stop that are looked at: enough for every abbreviation
 
 
@@ -42,8 +44,19 @@ def split_sentences(text: str) -> list[str]:
     for paragraph in _BLANK_LINE.split(text):
         paragraph = " ".join(paragraph.split())
         if paragraph:
-            sentences += _split_paragraph(paragraph, small_letters_start)
+            for sentence in _split_paragraph(paragraph, small_letters_start):
+                sentences += [sentence] if len(sentence) <= LONGEST_SENTENCE else _cut(sentence)
     return sentences
+
+
+def _cut(sentence: str) -> Iterator[str]:
+    begin = 0
+    while len(sentence) - begin > LONGEST_SENTENCE:
+        space = sentence.rfind(" ", begin, begin + LONGEST_SENTENCE)
+        end = space if space > begin else begin + LONGEST_SENTENCE
+        yield sentence[begin:end]
+        begin = end + (sentence[end] == " ")
+    yield sentence[begin:]
 
 
 def _split_paragraph(text: str, small_letters_start: bool) -> list[str]:

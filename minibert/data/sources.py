@@ -23,7 +23,7 @@ from minibert.errors import DataError
 SUFFIXES = (".txt", ".text", ".md", ".rst", ".jsonl", ".ndjson")  # read in folders, also with .gz; a file may have any
 CHUNK_BYTES = 1 << 20
 LONGEST_DOCUMENT = 4_000_000  # characters; a longer text without a blank line becomes several documents
-LONGEST_JSON = 64_000_000  # characters of a line
+LONGEST_JSON = 16_000_000  # characters of a line
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from minibert.data.alphabet import characters_by_frequency, pieces, sample
+from minibert.data.alphabet import SAMPLE_CHARACTERS, characters_by_frequency, pieces, sample
 from minibert.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def train_wordpiece(
 ) -> Tokenizer:
     """Learn a WordPiece vocabulary, with BERT's normalisation, and return the tokenizer.
 
-    The same documents always give the same vocabulary. Of more than 200 million characters, about that many are
+    The same documents always give the same vocabulary. Of more than 50 million characters, about that many are
     used, evenly spread over the text. Memory does not grow with the text, only with the number of different words.
 
     Parameters
@@ -81,8 +81,11 @@ def train_wordpiece(
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
     )
-    bar = tqdm(sample(documents, total), desc="Learning the vocabulary", unit=" pieces", delay=1, disable=not progress)
-    trained.train_from_iterator(bar, trainer)
+    size = min(total, SAMPLE_CHARACTERS)
+    with tqdm(
+        total=size, desc="Learning the vocabulary", unit="char", unit_scale=True, delay=1, disable=not progress
+    ) as bar:
+        trained.train_from_iterator(_watched(sample(documents, total), bar), trainer)
     vocab = trained.get_vocab()
     for token in pieces(characters[half:], trained):  # thousands of Chinese characters leave nothing to merge
         vocab.setdefault(token, len(vocab))
@@ -187,6 +190,12 @@ def _bert_tokenizer(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
             special_tokens=[(token, vocab[token]) for token in ("[CLS]", "[SEP]")],
         )
     return tokenizer
+
+
+def _watched(texts: Iterator[str], bar: tqdm) -> Iterator[str]:
+    for text in texts:
+        bar.update(len(text))
+        yield text
 
 
 def _from_json(path: Path) -> Tokenizer:

@@ -1,0 +1,19 @@
+"""List the named corpora with their sizes and licences."""
+
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from minibert.data.corpora import CORPORA
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """There are none."""
+
+
+def run(args: dict[str, Any]) -> None:
+    """Print one corpus a line."""
+    for corpus in CORPORA.values():
+        source = "offline" if corpus.package is None else f"{corpus.size / 1e6:.1f} MB"
+        print(f"{corpus.name:<14} {source:>9}  {corpus.licence:<30} {corpus.description}")
+    print("\nUse one with: minibert pretrain --corpus NAME")

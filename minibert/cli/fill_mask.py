@@ -1,0 +1,28 @@
+"""Guess the words behind [MASK].
+
+For each [MASK] in the text it prints the most probable tokens with their probabilities, for example:
+minibert fill-mask runs/bert-tiny-python-docs "The [MASK] statement is used to define a function."
+"""
+
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the run, the text and the number of guesses."""
+    parser.add_argument("run", type=str, help="a run folder, or a BERT checkpoint of Hugging Face with its tokenizer")
+    parser.add_argument("text", type=str, help="text with [MASK] in place of each word to guess")
+    parser.add_argument("--top_k", type=int, default=5, help="how many guesses to print")
+
+
+def run(args: dict[str, Any]) -> None:
+    """Print the guesses."""
+    from minibert.pipelines.fill_mask import FillMask
+
+    guesses = FillMask.from_pretrained(args["run"])(args["text"], args["top_k"])
+    for number, mask in enumerate(guesses, 1):
+        if len(guesses) > 1:
+            print(f"[MASK] {number}")
+        for guess in mask:
+            print(f"{guess['score']:7.2%}  {guess['token_str']:<16} {guess['sequence']}")

@@ -1,0 +1,56 @@
+"""Show a model's shapes, its parameter count, and the memory that training it needs.
+
+Takes a run folder, or the name of a released size such as bert-base.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jsonargparse import ArgumentParser
+
+from minibert.errors import CheckpointError, ConfigError
+from minibert.evaluation.memory import training_memory
+from minibert.models.bert import BertConfig
+from minibert.models.bert_heads import BertForPreTraining
+from minibert.tree import tree_items
+from minibert.units import bytes_text
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the model and the batch that memory is counted for."""
+    parser.add_argument("run", type=str, help=f"a run or checkpoint folder, or one of {', '.join(BertConfig.sizes)}")
+    parser.add_argument("--batch_size", type=int, default=32, help="sequences in a training batch")
+    parser.add_argument("--seq_len", type=int, default=0, help="tokens in a sequence (default: up to 128)")
+
+
+def run(args: dict[str, Any]) -> None:
+    """Print the tables."""
+    name = args["run"]
+    config = BertConfig.named(name) if name in BertConfig.sizes else BertConfig.from_pretrained(_folder(name))
+    T = args["seq_len"] or min(128, config.max_position_embeddings)
+    if not 1 <= T <= config.max_position_embeddings:
+        raise ConfigError(f"--seq_len must be within 1..{config.max_position_embeddings}, but is {T}")
+    if args["batch_size"] < 1:
+        raise ConfigError(f"--batch_size must be at least 1, but is {args['batch_size']}")
+    model = BertForPreTraining(config)
+    for parameter, array in tree_items(model.params):
+        print(f"{parameter:<50} {array.shape!s:>16} {array.size:>12,}")
+    print(f"{'total':<50} {'':>16} {model.num_parameters():>12,}\n")
+    _print_memory(model, args["batch_size"], T)
+
+
+def _print_memory(model: BertForPreTraining, B: int, T: int) -> None:
+    ids = np.zeros((1, T), np.int64)
+    labels = np.where(np.arange(T) % 7 == 1, 0, -100)[None]  # one position in seven, as 15 % come to
+    memory = training_memory(model, {"input_ids": ids, "labels": labels, "next_sentence_label": np.zeros(1, int)}, B)
+    print(f"Memory of a training step, {B} sequences of {T} tokens, {model.dtype}:")
+    for name, value in memory._asdict().items():
+        print(f"  {name:<12} {bytes_text(value):>10}")
+    print(f"  {'total':<12} {bytes_text(memory.total):>10}")
+
+
+def _folder(name: str) -> Path:
+    if not Path(name).is_dir():
+        raise CheckpointError(f"{name}: no such folder, and no released size: {', '.join(BertConfig.sizes)}")
+    return Path(name)

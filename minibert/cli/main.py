@@ -1,0 +1,56 @@
+"""Parse the command line, run the command, and turn errors into one line."""
+
+import importlib
+import sys
+
+from jsonargparse import ArgumentParser
+
+import minibert
+from minibert.errors import MinibertError
+
+COMMANDS = {  # name -> module; a module is imported when the parser is made, so it imports what is heavy in run()
+    "pretrain": "pretrain",
+    "fill-mask": "fill_mask",
+    "plot": "plot",
+    "info": "info",
+    "gradcheck": "gradcheck",
+    "corpora": "corpora",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return the exit code: 0, 2 for a mistake of the user, 130 when interrupted."""
+    commands = {name: importlib.import_module(f"minibert.cli.{module}") for name, module in COMMANDS.items()}
+    name, arguments = _parse(commands, argv)
+    try:
+        commands[name].run(arguments)
+    except MinibertError as error:
+        print(f"minibert: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("minibert: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _parse(commands: dict, argv: list[str] | None) -> tuple[str, dict]:
+    parser = ArgumentParser(
+        prog="minibert",
+        description="Transformer pre-training from scratch in NumPy.",
+        version=minibert.__version__,
+    )
+    subcommands = parser.add_subcommands(title="commands", metavar="COMMAND", required=True)
+    for name, command in commands.items():
+        subparser = ArgumentParser(description=command.__doc__)
+        command.add_arguments(subparser)
+        subcommands.add_subcommand(name, subparser, help=command.__doc__.splitlines()[0])
+    parsed = parser.parse_args(argv).as_dict()
+    name = parsed["subcommand"]
+    return name, parsed[name]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

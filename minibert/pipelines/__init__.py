@@ -1,0 +1,1 @@
+"""Trained models on plain text: a string in, an answer out."""

@@ -1,0 +1,84 @@
+"""The options of `minibert pretrain`, each with its default and its help, in one place."""
+
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any
+
+from minibert.errors import ConfigError
+
+
+def option(default: Any, help: str, **more: Any) -> Any:
+    """Declare an option: a dataclass field that carries its help (and choices) to the command line."""
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata={"help": help, **more})
+    return field(default=default, metadata={"help": help, **more})
+
+
+@dataclass
+class PretrainArguments:
+    """Options of `minibert pretrain`. The defaults are the run that README describes."""
+
+    model: str = option("bert-tiny", "size of the model: bert-tiny, bert-mini, bert-small, bert-medium or bert-base")
+    corpus: list = option(
+        ["python-docs"],
+        "name of a corpus (see `minibert corpora`), or files and folders of .txt, .jsonl, .gz, or - for standard input",
+    )
+    objective: str = option(
+        "mlm+nsp",
+        "what to learn: masked tokens and next sentences as in BERT, or masked tokens alone",
+        choices=("mlm+nsp", "mlm"),
+    )
+    output_dir: str = option("", "the run folder (default: a new folder in runs/)")
+    overwrite: bool = option(False, "replace the run that output_dir holds")
+    max_steps: int = option(3000, "number of training steps")
+    batch_size: int = option(32, "sequences in a batch")
+    seq_len: int = option(64, "tokens in a sequence, special tokens included")
+    learning_rate: float = option(1e-3, "the highest learning rate, reached after the warm-up")
+    warmup_steps: int = option(200, "steps in which the learning rate rises to its highest value")
+    weight_decay: float = option(0.01, "decoupled weight decay, on matrices and tables only")
+    max_grad_norm: float = option(1.0, "the gradient is scaled down to this norm where it is larger")
+    gradient_accumulation_steps: int = option(1, "batches that make one step")
+    dropout: float = option(0.1, "rate of dropout, on hidden states and attention probabilities")
+    vocab_size: int = option(2000, "size of the WordPiece vocabulary that is trained on the corpus")
+    tokenizer: str = option("", "use this tokenizer.json or vocab.txt instead of training one")
+    cased: bool = option(False, "keep capitals and accents")
+    mask_rate: float = option(0.15, "share of the tokens to predict")
+    whole_words: bool = option(False, "hide all pieces of a word together")
+    heldout: float = option(0.1, "share of the corpus, by documents, that is held out for evaluation")
+    eval_every: int = option(250, "steps between evaluations; the weights are saved at each")
+    eval_batches: int = option(20, "batches in an evaluation")
+    log_every: int = option(10, "steps between lines of log.jsonl")
+    seed: int = option(0, "decides the split, the initial weights, the batches and dropout")
+    backend: str = option(
+        "numpy", "numpy: the reference; numba: the compiled kernels where there are any", choices=("numpy", "numba")
+    )
+    dtype: str = option("float32", "of parameters and arithmetic", choices=("float32", "float64"))
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` for a value that cannot work."""
+        at_least_one = "max_steps batch_size gradient_accumulation_steps vocab_size eval_every eval_batches log_every"
+        for name in at_least_one.split():
+            if getattr(self, name) < 1:
+                raise ConfigError(f"--{name} must be at least 1, but is {getattr(self, name)}")
+        for name in ("learning_rate", "max_grad_norm"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigError(f"--{name} must be positive, but is {getattr(self, name)}")
+        for name in ("mask_rate", "heldout"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(f"--{name} must be between 0 and 1, but is {getattr(self, name)}")
+        if not 0 <= self.warmup_steps <= self.max_steps:
+            raise ConfigError(
+                f"--warmup_steps must be within 0..{self.max_steps} (max_steps), but is {self.warmup_steps}"
+            )
+        if not 0 <= self.weight_decay < float("inf"):
+            raise ConfigError(f"--weight_decay must not be negative, but is {self.weight_decay}")
+        if self.seed < 0:
+            raise ConfigError(f"--seed must not be negative, but is {self.seed}")
+
+    @classmethod
+    def options(cls) -> tuple[Field, ...]:
+        """Return the fields, for a command line to be made of."""
+        return fields(cls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `training_args.json` holds."""
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""Pictures of runs and models. Matplotlib is imported only when one is drawn."""
