@@ -77,6 +77,11 @@ def test_a_name_among_paths_is_refused(tmp_path):
         resolve([tmp_path, "shakespeare"])
 
 
+def test_no_path_at_all():
+    with pytest.raises(DataError, match="no text was given"):
+        resolve([])
+
+
 def test_paths_are_documents_that_can_be_read_again(tmp_path):
     (tmp_path / "a.txt").write_text("One.\n\nTwo.")
     for corpus in (tmp_path, str(tmp_path), [tmp_path / "a.txt"]):

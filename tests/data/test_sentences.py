@@ -54,6 +54,15 @@ def test_only_white_space_is_lost(text):
     assert all(sentence == " ".join(sentence.split()) and sentence for sentence in sentences)
 
 
+@pytest.mark.parametrize("unit", ["word ", "字", "long" * 2000 + " "])
+def test_what_never_ends_is_cut(unit):
+    text = (unit * (100_000 // len(unit))).strip()
+    sentences = split_sentences(text)
+    assert 10 <= len(sentences) <= 20
+    assert max(map(len, sentences)) <= 10_000
+    assert " ".join(sentences) == text if " " in text else "".join(sentences) == text
+
+
 @pytest.mark.parametrize(
     "unit", [".", ". ", "..x", '."', "a.", "A. ", "。", "\n", "\n ", " ", '"', "x", "U.S. ", "1. ", "No. ", "Dr."]
 )

@@ -172,6 +172,13 @@ def test_a_bad_json_line_is_named(tmp_path, line, what):
     assert re.search(what, message)
 
 
+def test_an_endless_json_line_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "LONGEST_JSON", 1000)
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 100)
+    path = write(tmp_path / "a.jsonl", '{"text": "fine"}\n' + json.dumps({"text": "long " * 1000}) + "\n")
+    assert "a.jsonl, line 2: longer than 1000 characters" in refusal(path)
+
+
 def test_damaged_gzip(tmp_path):
     whole = gzip.compress(os.urandom(50_000).hex().encode())
     assert "incomplete gzip" in refusal(write(tmp_path / "cut.txt.gz", whole[:-20_000]))
