@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from typing import NoReturn
 
 from jsonargparse import ArgumentParser
 
@@ -16,6 +17,15 @@ COMMANDS = {  # name -> module; a module is imported when the parser is made, so
     "gradcheck": "gradcheck",
     "corpora": "corpora",
 }
+
+
+class Parser(ArgumentParser):
+    """A parser whose complaints are one line, like all others."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print what is wrong and exit with code 2."""
+        print(f"minibert: {' '.join(message.split())} (see minibert --help)", file=sys.stderr)
+        sys.exit(2)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,14 +47,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(commands: dict, argv: list[str] | None) -> tuple[str, dict]:
-    parser = ArgumentParser(
+    parser = Parser(
         prog="minibert",
         description="Transformer pre-training from scratch in NumPy.",
         version=minibert.__version__,
     )
     subcommands = parser.add_subcommands(title="commands", metavar="COMMAND", required=True)
     for name, command in commands.items():
-        subparser = ArgumentParser(description=command.__doc__)
+        subparser = Parser(description=command.__doc__)
         command.add_arguments(subparser)
         subcommands.add_subcommand(name, subparser, help=command.__doc__.splitlines()[0])
     parsed = parser.parse_args(argv).as_dict()

