@@ -10,14 +10,14 @@ from pathlib import Path
 
 from minibert.errors import DataError
 
-_RULE = re.compile(r"^[ \t]*([*=\-~^])\1{2,}[ \t]*$", re.MULTILINE)  # the line under a heading
+_RULE = re.compile(r"^[ \t|+]*[*=\-~^]{3}[*=\-~^|+ \t]*$", re.MULTILINE)  # under a heading, or in a table
 _SPEAKER = re.compile(r"\*\*(.+?)\*\*[ \t]*\n")
 _ESCAPE = re.compile(r"\\([^\w\s])")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def python_docs() -> Iterator[str]:
-    """Yield the topics of Python's `help()`, one a document, without the rules under their headings."""
+    """Yield the topics of Python's `help()`, one a document, without rules of dashes, which are no language."""
     try:
         topics = importlib.import_module("pydoc_data.topics").topics
     except ImportError as error:
