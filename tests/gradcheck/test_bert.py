@@ -44,3 +44,18 @@ def test_whole_model(cls):
     assert max(error.relative_error for error in errors) <= 1e-6, errors
     for seed in range(3):
         assert check_direction(loss, params, grads, seed).relative_error <= 1e-6
+
+
+@pytest.mark.slow
+def test_every_element_of_the_whole_model():
+    model = BertForPreTraining(CONFIG, seed=2, dtype="float64")
+    params, inputs = model.params, batch()
+
+    def loss(moved):
+        model.params = moved
+        return model.forward_loss(inputs, 7, {})[0].total
+
+    _, cache = model.forward_loss(inputs, 7, {})
+    errors = check_gradients(loss, params, model.backward(cache))
+    assert sum(error.checked for error in errors) == model.num_parameters()
+    assert max(error.relative_error for error in errors) <= 1e-6, errors
