@@ -30,7 +30,7 @@ def self_attention(
     """
     qkv, qkv_cache = linear(x, p["qkv"]["weight"], p["qkv"]["bias"])  # (B, T, 3D)
     q, k, v = split_heads(qkv, heads)  # (B, H, T, K) each
-    out, core = attention(q, k, v, bias, 1 / math.sqrt(q.shape[-1]), rate, key)  # (B, H, T, K)
+    out, core = attention(q, k, v, bias, 1 / math.sqrt(q.shape[-1]), rate=rate, key=key)  # (B, H, T, K)
     y, output_cache = linear(merge_heads(out), p["output"]["weight"], p["output"]["bias"])  # (B, T, D)
     return y, SelfAttentionCache(qkv_cache, core, output_cache)
 

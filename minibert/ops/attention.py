@@ -30,6 +30,7 @@ def attention(
     v: np.ndarray,
     bias: np.ndarray | None,
     scale: float,
+    causal: bool = False,
     rate: float = 0.0,
     key: int | None = None,
 ) -> tuple[np.ndarray, AttentionCache]:
@@ -40,12 +41,17 @@ def attention(
 
     A bias of floats is added to the scores and has a gradient. A bias of booleans is a mask
     (True: may be seen; False: score minus infinity) and has none. A query that may see no key
-    yields zeros. The paper's scale is 1 / sqrt(d_k), d_k = K; T5 uses 1. Dropout with `rate`
-    and `key` acts on the probabilities, as in the released BERT.
+    yields zeros. The paper's scale is 1 / sqrt(d_k), d_k = K; T5 uses 1. If `causal`, a query sees
+    itself and what stands to its left only; the last query is at the place of the last key
+    (query t sees the keys up to t + S - T). Dropout with `rate` and `key` acts on the
+    probabilities, as in the released BERT.
     """
     scores = scale * (q @ k.swapaxes(-1, -2))  # (B, H, T, S)
     if bias is not None:
         scores = np.where(bias, scores, -np.inf) if bias.dtype == bool else scores + bias  # (B, H, T, S)
+    if causal:
+        T, S = scores.shape[-2:]
+        scores = np.where(np.tri(T, S, S - T, dtype=bool), scores, -np.inf)  # (B, H, T, S)
     probs = softmax(scores)  # (B, H, T, S)
     dropped = probs * keep_scale(probs.shape, rate, key, probs.dtype)  # (B, H, T, S)
     return dropped @ v, AttentionCache(q, k, v, bias, scale, probs, rate, key)  # (B, H, T, K)

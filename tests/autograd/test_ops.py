@@ -20,8 +20,8 @@ LABELS = np.array([8, -100, 0, 3, -100])
 KEEP = torch.tensor(keep_scale(X.shape, 0.3, 5, X.dtype))
 
 
-def torch_attention(q, k, v, bias, scale):
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale)
+def torch_attention(q, k, v, bias, scale, causal=False):
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale, is_causal=causal)
 
 
 CASES = {
@@ -38,6 +38,7 @@ CASES = {
     "embedding": ((np.array([[3, 0, 3], [2, 1, 0]]), W), F.embedding),
     "attention": ((Q, K, V, None, 0.4), torch_attention),
     "attention with a bias": ((Q, K, V, BIAS, 0.4), torch_attention),
+    "attention with causal order": ((Q, K[:, :, :5], V[:, :, :5], None, 0.4, True), torch_attention),
     "attention with a mask": ((Q, K, V, MASK, 0.4), torch_attention),
     "cross_entropy": ((RNG.normal(size=(5, 9)), LABELS), F.cross_entropy),
     "linear_cross_entropy": (

@@ -37,8 +37,10 @@ CASES = {
     "add_norm": [(normal(3, 5, 7), normal(3, 5, 7, seed=1), normal(7), normal(7, seed=1), 1e-3, 0.4, 11)],
     "attention": [
         (*QKV, None, 0.4),
-        (*QKV, None, 0.4, 0.3, 11),
-        (*QKV, half_masked(3, 1, 5, 9), 0.4, 0.3, 11),
+        (*QKV, None, 0.4, False, 0.3, 11),
+        (*QKV, None, 0.4, True, 0.3, 11),
+        (*QKV, normal(1, 2, 5, 9), 0.4, True),
+        (*QKV, half_masked(3, 1, 5, 9), 0.4, False, 0.3, 11),
         (*QKV, normal(3, 2, 5, 9), 0.4),
         (*QKV, normal(1, 2, 5, 9), 0.4),
         (*QKV, normal(3, 1, 1, 9), 0.4),

@@ -85,6 +85,16 @@ def test_3_masked_attention_sees_itself_and_what_stands_to_its_left(rng):
     Q, K, V = rng.normal(size=(3, 5, 6))
     out, _ = ops.attention(*one_head(Q, K, V), np.tri(5, dtype=bool)[None, None], 1 / math.sqrt(6))
     np.testing.assert_allclose(out[0, 0], attention(Q, K, V, visible=lambda i, j: j <= i), **CLOSE)
+    causal, _ = ops.attention(*one_head(Q, K, V), None, 1 / math.sqrt(6), causal=True)
+    np.testing.assert_array_equal(causal, out)
+
+
+def test_3_the_last_query_stands_at_the_last_key(rng):
+    """As when a text goes on: 2 new queries behind 3 keys that are there already."""
+    Q, K, V = rng.normal(size=(3, 5, 6))
+    whole, _ = ops.attention(*one_head(Q, K, V), None, 0.4, causal=True)
+    last, _ = ops.attention(*one_head(Q[3:], K, V), None, 0.4, causal=True)
+    np.testing.assert_allclose(last, whole[:, :, 3:], **CLOSE)
 
 
 def test_4_self_attention_by_elements_is_formula_1_with_scale_1(rng):
