@@ -1,8 +1,9 @@
 """Token ids on disk say what the text says, are made once, and are never half-written; splits are by document."""
 
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -141,19 +142,19 @@ def test_a_damaged_cache_is_refused_and_made_anew(corpus, tokenizer, tmp_path, n
     assert open_tokens(folder).n_tokens == corpus.n_tokens
 
 
-def build_in_process(folder, queue):
-    queue.put(build_tokens(DOCUMENTS * 200, train_wordpiece([" ".join(DOCUMENTS) * 2], 60), folder).n_tokens)
+BUILD = """
+import sys
+from minibert.data.tokenizer import train_wordpiece
+from minibert.data.tokens import build_tokens
+documents = sys.argv[2:]
+print(build_tokens(documents * 200, train_wordpiece([" ".join(documents) * 2], 60), sys.argv[1]).n_tokens)
+"""
 
 
 def test_two_processes_at_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    processes = [context.Process(target=build_in_process, args=(tmp_path, queue)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    sizes = [queue.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join()
+    command = [sys.executable, "-c", BUILD, str(tmp_path), *DOCUMENTS]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    sizes = [int(process.communicate(timeout=120)[0]) for process in processes]
     assert sizes[0] == sizes[1] > 0
     assert len(list(tmp_path.iterdir())) == 1
 
