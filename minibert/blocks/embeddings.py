@@ -41,12 +41,12 @@ def embeddings(
     return x, EmbeddingsCache(token_cache, position_cache, segment_cache, norm_cache, dropout_cache)
 
 
-def embeddings_backward(dx: np.ndarray, cache: EmbeddingsCache) -> Tree:
-    """dx (B, T, D)  ->  gradients of p."""
+def embeddings_backward(dx: np.ndarray, cache: EmbeddingsCache, dtoken: np.ndarray | None = None) -> Tree:
+    """dx (B, T, D)  ->  gradients of p; that of the token table is added to `dtoken`, if it is given."""
     dsum, dgamma, dbeta = layer_norm_backward(dropout_backward(dx, cache.dropout), cache.norm)  # (B, T, D)
     shared = cache.position.ids.ndim == 1  # one row of positions served every sequence of the batch
     return {
-        "token": embedding_backward(dsum, cache.token),
+        "token": embedding_backward(dsum, cache.token, dtoken),
         "position": embedding_backward(dsum.sum(0) if shared else dsum, cache.position),
         "segment": embedding_backward(dsum, cache.segment),
         "norm": {"gamma": dgamma, "beta": dbeta},

@@ -1,13 +1,23 @@
 """What stands on top of BERT's encoder (Devlin et al. 2018, section 3.1, and its released code)."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from minibert.blocks.feed_forward import ACTIVATIONS
-from minibert.ops import layer_norm, layer_norm_backward, linear, linear_backward, tanh, tanh_backward
+from minibert.blocks.feed_forward import TANH_FORM
+from minibert.ops import (
+    layer_norm,
+    layer_norm_backward,
+    linear,
+    linear_backward,
+    linear_gelu,
+    linear_gelu_backward,
+    tanh,
+    tanh_backward,
+)
 from minibert.ops.activations import TanhCache
 from minibert.ops.linear import LinearCache
+from minibert.ops.linear_gelu import LinearGeluCache
 from minibert.ops.norm import LayerNormCache
 from minibert.tree import Tree
 
@@ -18,10 +28,8 @@ class PoolerCache(NamedTuple):
 
 
 class TransformCache(NamedTuple):
-    dense: LinearCache
-    activation: Any  # the cache of the activation
+    dense: LinearGeluCache
     norm: LayerNormCache
-    name: str  # of the activation
 
 
 def pooler(first: np.ndarray, p: Tree) -> tuple[np.ndarray, PoolerCache]:
@@ -45,15 +53,13 @@ def transform(h: np.ndarray, p: Tree, activation: str, eps: float) -> tuple[np.n
 
     h (..., D), p {dense: weight (D, D) and bias, norm}  ->  t (..., D), cache.
     """
-    dense, dense_cache = linear(h, p["dense"]["weight"], p["dense"]["bias"])  # (..., D)
-    a, act = ACTIVATIONS[activation][0](dense)
+    a, dense_cache = linear_gelu(h, p["dense"]["weight"], p["dense"]["bias"], TANH_FORM[activation])  # (..., D)
     t, norm_cache = layer_norm(a, **p["norm"], eps=eps)
-    return t, TransformCache(dense_cache, act, norm_cache, activation)
+    return t, TransformCache(dense_cache, norm_cache)
 
 
 def transform_backward(dt: np.ndarray, cache: TransformCache) -> tuple[np.ndarray, Tree]:
     """dt (..., D)  ->  dh (..., D), gradients of p."""
     da, dgamma, dbeta = layer_norm_backward(dt, cache.norm)
-    ddense = ACTIVATIONS[cache.name][1](da, cache.activation)
-    dh, dweight, dbias = linear_backward(ddense, cache.dense)  # (..., D)
+    dh, dweight, dbias = linear_gelu_backward(da, cache.dense)  # (..., D)
     return dh, {"dense": {"weight": dweight, "bias": dbias}, "norm": {"gamma": dgamma, "beta": dbeta}}

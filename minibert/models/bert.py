@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from minibert.blocks.embeddings import EmbeddingsCache, embeddings, embeddings_backward
 from minibert.blocks.encoder import EncoderLayerCache, LayerSettings, encoder, encoder_backward
-from minibert.blocks.feed_forward import ACTIVATIONS
+from minibert.blocks.feed_forward import TANH_FORM
 from minibert.blocks.heads import pooler
 from minibert.errors import ConfigError, DataError
 from minibert.models.base import Model
@@ -74,8 +74,8 @@ class BertConfig(Config):
                 f"num_attention_heads must divide hidden_size, but {self.num_attention_heads} heads "
                 f"do not divide a width of {self.hidden_size}"
             )
-        if self.hidden_act not in ACTIVATIONS:
-            raise ConfigError(f"hidden_act must be one of {', '.join(ACTIVATIONS)}, but is {self.hidden_act!r}")
+        if self.hidden_act not in TANH_FORM:
+            raise ConfigError(f"hidden_act must be one of {', '.join(TANH_FORM)}, but is {self.hidden_act!r}")
         if self.layer_norm_eps <= 0 or self.initializer_range <= 0:
             raise ConfigError("layer_norm_eps and initializer_range must be positive")
 
@@ -116,10 +116,13 @@ def bert(inputs: BertInput, p: Tree, config: BertConfig, key: int | None) -> tup
     return hidden, BertCache(embeddings_cache, encoder_cache)
 
 
-def bert_backward(dhidden: np.ndarray, cache: BertCache) -> Tree:
-    """dhidden (B, T, D), of the last hidden state  ->  gradients of p."""
+def bert_backward(dhidden: np.ndarray, cache: BertCache, dtoken: np.ndarray | None = None) -> Tree:
+    """dhidden (B, T, D), of the last hidden state  ->  gradients of p.
+
+    `dtoken` (V, D) is what the token table received elsewhere, as a tied decoder: it is added to in place.
+    """
     dx, dencoder = encoder_backward(dhidden, cache.encoder)
-    return {"embeddings": embeddings_backward(dx, cache.embeddings), "encoder": dencoder}
+    return {"embeddings": embeddings_backward(dx, cache.embeddings, dtoken), "encoder": dencoder}
 
 
 class BertModel(Model):

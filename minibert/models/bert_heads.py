@@ -89,7 +89,7 @@ class BertForPreTraining(BertModel):
         at the last hidden state those of the two losses, at the token table those of the
         decoder and of the look-up.
         """
-        dhidden, dtable = np.zeros(cache.shape, self.dtype), 0  # (B, T, D)
+        dhidden, dtable = np.zeros(cache.shape, self.dtype), None  # (B, T, D)
         heads = tree_map(np.zeros_like, {part: self.params[part] for part in self.parts})
         if cache.mlm is not None:
             dmlm, dtable, heads["mlm_head"] = masked_lm_loss_backward(1.0, cache.mlm)  # (B, T, D), (V, D)
@@ -97,9 +97,7 @@ class BertForPreTraining(BertModel):
         if cache.nsp is not None:
             dnsp, heads["pooler"], heads["nsp_head"] = next_sentence_loss_backward(1.0, cache.nsp)  # (B, T, D)
             dhidden += dnsp
-        grads = bert_backward(dhidden, cache.bert)
-        grads["embeddings"]["token"] += dtable
-        return {**grads, **heads}
+        return {**bert_backward(dhidden, cache.bert, dtable), **heads}
 
     def count_targets(self, batch: dict[str, Any]) -> dict[str, int]:
         """Return how many targets each loss has in a batch."""

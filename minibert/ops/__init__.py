@@ -11,8 +11,10 @@ from minibert.ops.attention import attention, attention_backward
 from minibert.ops.cross_entropy import IGNORE_INDEX, cross_entropy, cross_entropy_backward
 from minibert.ops.dropout import dropout, dropout_backward, dropout_key, fold_in
 from minibert.ops.embedding import embedding, embedding_backward
+from minibert.ops.feed_forward import feed_forward, feed_forward_backward
 from minibert.ops.linear import linear, linear_backward
 from minibert.ops.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_backward
+from minibert.ops.linear_gelu import linear_gelu, linear_gelu_backward
 from minibert.ops.norm import layer_norm, layer_norm_backward
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "dropout_key",
     "embedding",
     "embedding_backward",
+    "feed_forward",
+    "feed_forward_backward",
     "fold_in",
     "gelu",
     "gelu_backward",
@@ -40,6 +44,8 @@ __all__ = [
     "linear_backward",
     "linear_cross_entropy",
     "linear_cross_entropy_backward",
+    "linear_gelu",
+    "linear_gelu_backward",
     "square_sum",
     "tanh",
     "tanh_backward",

@@ -24,8 +24,11 @@ def embedding(ids: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, Embedding
 
 
 @op
-def embedding_backward(dy: np.ndarray, cache: EmbeddingCache) -> np.ndarray:
+def embedding_backward(dy: np.ndarray, cache: EmbeddingCache, into: np.ndarray | None = None) -> np.ndarray:
     """dy (..., D)  ->  dtable (V, D). Ids have no gradient.
+
+    If `into` (V, D) is given, the gradient is added to it, in place: a tied table receives
+    gradients from two places, and few of its rows from here.
 
     A row of E that was looked up several times receives the sum (scatter-add):
 
@@ -35,10 +38,10 @@ def embedding_backward(dy: np.ndarray, cache: EmbeddingCache) -> np.ndarray:
     """
     ids, table = cache
     D = table.shape[1]
-    dtable = np.zeros_like(table)  # (V, D)
+    dtable = np.zeros_like(table) if into is None else into  # (V, D)
     order = np.argsort(ids, axis=None, kind="stable")  # (N,)
     if order.size:
         sorted_ids = ids.reshape(-1)[order]  # (N,)
         first = np.flatnonzero(np.diff(sorted_ids, prepend=-1))  # (U,) where a new id begins
-        dtable[sorted_ids[first]] = np.add.reduceat(dy.reshape(-1, D)[order], first, axis=0)  # (U, D)
+        dtable[sorted_ids[first]] += np.add.reduceat(dy.reshape(-1, D)[order], first, axis=0)  # (U, D)
     return dtable

@@ -29,6 +29,11 @@ CASES = {
     "linear without bias": ((X, W), lambda x, w: F.linear(x, w.T)),
     "gelu": ((3 * X,), F.gelu),
     "gelu_tanh": ((3 * X,), lambda x: F.gelu(x, approximate="tanh")),
+    "linear_gelu": ((X, W, B, False), lambda x, w, b, form: F.gelu(F.linear(x, w.T, b))),
+    "feed_forward": (
+        (X, W, B, W.T.copy(), GAMMA, True),
+        lambda x, w1, b1, w2, b2, form: F.linear(F.gelu(F.linear(x, w1.T, b1), approximate="tanh"), w2.T, b2),
+    ),
     "tanh": ((X,), torch.tanh),
     "layer_norm": ((X, GAMMA, BETA, 1e-12), lambda x, g, b, eps: F.layer_norm(x, (7,), g, b, eps)),
     "add_norm": (

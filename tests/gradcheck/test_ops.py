@@ -46,6 +46,10 @@ CASES = {
         (*QKV, normal(3, 1, 1, 9), 0.4),
         (*QKV, normal(5, 9), 0.4),
     ],
+    "linear_gelu": [(normal(3, 5, 7), normal(7, 9), normal(9), form) for form in (False, True)],
+    "feed_forward": [
+        (normal(3, 5, 7), normal(7, 9), normal(9), normal(9, 7), normal(7), form) for form in (False, True)
+    ],
     "cross_entropy": [(normal(5, 9), LABELS), (normal(5, 9), LABELS, 11)],
     "linear_cross_entropy": [(normal(5, 7), normal(7, 9), normal(9), LABELS)],
 }

@@ -54,6 +54,14 @@ def test_embedding_backward_adds_up_repeated_ids(rng):
     np.testing.assert_allclose(ops.embedding_backward(dy, cache), dtable, **CLOSE)
 
 
+def test_embedding_backward_adds_to_what_is_there(rng):
+    ids, dy, before = np.array([3, 0, 3]), rng.normal(size=(3, 5)), rng.normal(size=(7, 5))
+    _, cache = ops.embedding(ids, np.zeros((7, 5)))
+    into = before.copy()
+    assert ops.embedding_backward(dy, cache, into) is into
+    np.testing.assert_allclose(into, before + ops.embedding_backward(dy, cache), **CLOSE)
+
+
 def test_embedding_of_no_ids(rng):
     y, cache = ops.embedding(np.zeros((0, 3), int), rng.normal(size=(7, 5)))
     assert y.shape == (0, 3, 5)
