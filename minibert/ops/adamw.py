@@ -4,23 +4,25 @@ These two ops have no backward: they stand at the end of a step. `adamw` writes 
 parameters are the one thing that training changes.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from minibert.dispatch import op
 
 
 @op
-def square_sum(x: np.ndarray) -> float:
-    """sum of x^2 over all elements, accumulated in float64: a part of the global gradient norm."""
-    return float(np.sum(np.square(x, dtype=np.float64)))
+def square_sum(arrays: Sequence[np.ndarray]) -> float:
+    """sum of x^2 over all elements of all arrays, accumulated in float64: the square of their global norm."""
+    return sum(float(np.sum(np.square(x, dtype=np.float64))) for x in arrays)
 
 
 @op
 def adamw(
-    theta: np.ndarray,
-    g: np.ndarray,
-    m: np.ndarray,
-    v: np.ndarray,
+    thetas: Sequence[np.ndarray],
+    gs: Sequence[np.ndarray],
+    ms: Sequence[np.ndarray],
+    vs: Sequence[np.ndarray],
     t: int,
     lr: float,
     beta1: float,
@@ -29,7 +31,7 @@ def adamw(
     weight_decay: float,
     scale: float,
 ) -> None:
-    """One step t = 1, 2, ... of AdamW on one array; theta, m and v are changed in place.
+    """One step t = 1, 2, ... of AdamW on each array theta; theta, m and v are changed in place.
 
         g     <- scale g                                   (scale < 1 clips the global norm)
         m     <- beta1 m + (1 - beta1) g                   running mean of the gradient
@@ -37,13 +39,14 @@ def adamw(
         theta <- theta - lr (mhat / (sqrt(vhat) + eps) + weight_decay theta)
 
     with mhat = m / (1 - beta1^t) and vhat = v / (1 - beta2^t), which undo the start at zero.
-    All arrays have the shape of theta. g is left as it is.
+    g, m and v have the shape of theta. g is left as it is.
     """
-    g = scale * g
-    m *= beta1
-    m += (1 - beta1) * g
-    v *= beta2
-    v += (1 - beta2) * g * g
-    denominator = np.sqrt(v / (1 - beta2**t)) + eps
-    theta *= 1 - lr * weight_decay
-    theta -= lr / (1 - beta1**t) * m / denominator
+    for theta, g, m, v in zip(thetas, gs, ms, vs, strict=True):
+        g = scale * g
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        denominator = np.sqrt(v / (1 - beta2**t)) + eps
+        theta *= 1 - lr * weight_decay
+        theta -= lr / (1 - beta1**t) * m / denominator

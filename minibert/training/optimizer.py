@@ -10,7 +10,7 @@ from minibert.tree import Tree, flatten, tree_map
 
 def global_norm(grads: Tree) -> float:
     """Return sqrt(sum of squares of all elements of all gradients)."""
-    return math.sqrt(sum(square_sum(g) for g in flatten(grads).values()))
+    return math.sqrt(square_sum(list(flatten(grads).values())))
 
 
 class AdamW:
@@ -43,6 +43,9 @@ class AdamW:
         self.betas = betas
         self.eps = eps
         self.t = 0
+        names = flatten(params)
+        self._decayed = [name for name, theta in names.items() if theta.ndim > 1]
+        self._not_decayed = [name for name, theta in names.items() if theta.ndim <= 1]
         self.m = tree_map(np.zeros_like, params)
         self.v = tree_map(np.zeros_like, params)
 
@@ -57,8 +60,8 @@ class AdamW:
             return norm
         scale = 1.0 if max_grad_norm is None or norm <= max_grad_norm else max_grad_norm / norm
         self.t += 1
-        gradients, m, v = flatten(grads), flatten(self.m), flatten(self.v)
-        for name, theta in flatten(self.params).items():
-            decay = self.weight_decay if theta.ndim > 1 else 0.0
-            adamw(theta, gradients[name], m[name], v[name], self.t, self.lr, *self.betas, self.eps, decay, scale)
+        trees = [flatten(tree) for tree in (self.params, grads, self.m, self.v)]
+        for decay, names in ((self.weight_decay, self._decayed), (0.0, self._not_decayed)):
+            arrays = [[tree[name] for name in names] for tree in trees]
+            adamw(*arrays, self.t, self.lr, *self.betas, self.eps, decay, scale)
         return norm

@@ -79,5 +79,5 @@ def test_adamw_agrees_with_torch():
         g = np.random.default_rng(t).normal(size=W.shape)
         theirs.grad = torch.tensor(g)
         optimizer.step()
-        ops.adamw(ours, g, m, v, t, 0.01, 0.9, 0.98, 1e-6, 0.1, 1.0)
+        ops.adamw([ours], [g], [m], [v], t, 0.01, 0.9, 0.98, 1e-6, 0.1, 1.0)
     np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-12)

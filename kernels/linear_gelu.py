@@ -1,0 +1,29 @@
+"""Twin of minibert.ops.linear_gelu: bias and GELU are applied while a block of the product is in cache."""
+
+from typing import NamedTuple
+
+import numpy as np
+from minibert.kernels.activations import GeluCache, GeluTanhCache, gelu_backward, gelu_tanh_backward
+from minibert.kernels.matmul import matmul, matmul_gelu, weight_gradient
+
+
+class LinearGeluCache(NamedTuple):
+    x: np.ndarray  # (..., I)
+    weight: np.ndarray  # (I, O)
+    u: np.ndarray  # (..., O) x W + b
+    tanh_form: bool
+
+
+def linear_gelu(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, tanh_form: bool
+) -> tuple[np.ndarray, LinearGeluCache]:
+    """y = gelu(x W + b)."""
+    y, u = matmul_gelu(x, weight, bias, tanh=tanh_form)  # (..., O) both
+    return y, LinearGeluCache(x, weight, u, tanh_form)
+
+
+def linear_gelu_backward(dy: np.ndarray, cache: LinearGeluCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dy (..., O)  ->  dx (..., I), dweight (I, O), dbias (O,)."""
+    x, weight, u, tanh_form = cache
+    du = gelu_tanh_backward(dy, GeluTanhCache(u)) if tanh_form else gelu_backward(dy, GeluCache(u))  # (..., O)
+    return matmul(du, weight.T), *weight_gradient(x, du)
