@@ -1,0 +1,97 @@
+"""Rung 5: every kernel against its reference, forward and backward, in both dtypes.
+
+The same cases as the gradient checks. float64 agrees to 1e-12 of the largest element; in
+float32 each side is compared with the float64 reference: sums of up to a few hundred terms
+and polynomials for exp and erf stay within 1e-5 of the largest element.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+from op_cases import CASES
+
+from minibert import backend, dispatch, ops
+from minibert.errors import BackendError
+
+kernels = pytest.importorskip("minibert.kernels", reason="needs the extra `numba`")
+TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
+WITHOUT_BACKWARD = {"adamw", "square_sum"}  # tested by themselves below
+
+
+def cast(value, dtype):
+    return value.astype(dtype) if isinstance(value, np.ndarray) and value.dtype == np.float64 else value
+
+
+def both_ways(name, args):
+    """The output and the gradients of an op, for one random cotangent."""
+    y, cache = getattr(ops, name)(*args)
+    dy = np.random.default_rng(5).normal(size=np.shape(y)).astype(np.asarray(y).dtype)
+    grads = getattr(ops, f"{name}_backward")(dy if dy.ndim else dy[()], cache)
+    return [y, *(g for g in (grads if isinstance(grads, tuple) else (grads,)) if g is not None)]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("name", "args"), [(name, args) for name, cases in CASES.items() for args in cases])
+def test_kernel_agrees_with_the_reference(name, args, dtype):
+    if not hasattr(kernels, name):
+        pytest.skip(f"{name} has no twin yet")
+    expected = both_ways(name, args)
+    with backend("numba"):
+        found = both_ways(name, [cast(a, dtype) for a in args])
+    for ours, theirs in zip(found, expected, strict=True):
+        assert np.asarray(ours).dtype == dtype
+        atol = TOLERANCE[dtype] * max(1, np.abs(theirs).max(initial=0))
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
+
+
+def test_every_kernel_is_tested_and_has_the_signature_of_its_op():
+    for name in kernels.__all__:
+        assert name.removesuffix("_backward") in CASES.keys() | WITHOUT_BACKWARD, f"{name} has no parity test"
+        ours, reference = inspect.signature(getattr(kernels, name)), inspect.signature(dispatch.REFERENCE[name])
+        assert [(p.name, p.default) for p in ours.parameters.values()] == [
+            (p.name, p.default) for p in reference.parameters.values()
+        ], name
+        if name.endswith("_backward"):
+            assert name.removesuffix("_backward") in kernels.__all__
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_adamw_and_square_sum(dtype):
+    rng = np.random.default_rng(0)
+    shapes = [(3, 5), (1,), (20_001,), (0, 4)]
+    start = [[rng.normal(size=s) for s in shapes] for _ in range(3)] + [[rng.random(s) for s in shapes]]
+    results = []
+    for name in ("numpy", "numba"):
+        thetas, gs, ms, vs = ([a.astype(dtype) for a in arrays] for arrays in start)
+        with backend(name):
+            ops.adamw(thetas, gs, ms, vs, 3, 0.1, 0.9, 0.99, 1e-3, 0.2, 0.5)
+            results.append([*thetas, *ms, *vs, np.array([ops.square_sum(gs)])])
+    for numpy, numba in zip(*results, strict=True):
+        np.testing.assert_allclose(numba, numpy, rtol=TOLERANCE[dtype] / 10, atol=TOLERANCE[dtype] / 10)
+
+
+@pytest.mark.parametrize("first", ["numpy", "numba"])
+def test_a_cache_of_the_other_backend_is_refused(first):
+    x = np.ones((3, 5))
+    with backend(first):
+        y, cache = ops.layer_norm(x, x[0], x[0], 1e-3)
+    with backend("numba" if first == "numpy" else "numpy"), pytest.raises(BackendError, match="same backend"):
+        ops.layer_norm_backward(y, cache)
+
+
+def test_linear_cross_entropy_over_several_chunks_of_the_vocabulary():
+    """5,000 words are three chunks; minus infinity and equal logits among them."""
+    rng = np.random.default_rng(0)
+    x, w, b = rng.normal(size=(7, 11)), rng.normal(size=(11, 5000)), rng.normal(size=5000)
+    b[[3, 4700]] = -np.inf
+    b[[100, 4000]] = 50
+    w[:, 4000] = w[:, 100]
+    labels = np.array([4999, 0, -100, 2047, 2048, 100, 4000])
+    results = []
+    for name in ("numpy", "numba"):
+        with backend(name):
+            loss, cache = ops.linear_cross_entropy(x, w, b, labels)
+            results.append([loss, cache.predictions, *ops.linear_cross_entropy_backward(1.0, cache)])
+    for numpy, numba in zip(*results, strict=True):
+        np.testing.assert_allclose(numba, numpy, rtol=1e-12, atol=1e-12)
