@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from minibert.kernels.compile import as_rows, inline, kernel
+from minibert.kernels.compile import as_rows, inline, kernel, part
 from minibert.kernels.vector_math import exp
-from numba import njit, prange
+from numba import prange
 
 from minibert.ops.cross_entropy import IGNORE_INDEX
 
@@ -84,7 +84,7 @@ def extend(z, maximum, total):
     return new, total
 
 
-@njit(fastmath={"nnan", "nsz", "reassoc"}, forceinline=True)
+@part(fastmath={"nnan", "nsz", "reassoc"})
 def largest(z, start):
     """max(start, z...). Only with `nnan` does LLVM take vector lanes of maxima.
 
