@@ -6,6 +6,7 @@ Where an op has no twin yet, the reference runs.
 from minibert.kernels.activations import gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, tanh, tanh_backward
 from minibert.kernels.adamw import adamw, square_sum
 from minibert.kernels.add_norm import add_norm, add_norm_backward
+from minibert.kernels.allocator import keep_freed_memory
 from minibert.kernels.cross_entropy import cross_entropy, cross_entropy_backward
 from minibert.kernels.dropout import dropout, dropout_backward
 from minibert.kernels.embedding import embedding, embedding_backward
@@ -43,3 +44,5 @@ __all__ = [
     "tanh",
     "tanh_backward",
 ]
+
+keep_freed_memory()
