@@ -29,7 +29,7 @@ class PretrainArguments:
     )
     output_dir: str = option("", "the run folder (default: a new folder in runs/)")
     overwrite: bool = option(False, "replace the run that output_dir holds")
-    max_steps: int = option(3000, "number of training steps")
+    max_steps: int = option(4000, "number of training steps")
     batch_size: int = option(32, "sequences in a batch")
     seq_len: int = option(64, "tokens in a sequence, special tokens included")
     learning_rate: float = option(1e-3, "the highest learning rate, reached after the warm-up")
@@ -37,7 +37,11 @@ class PretrainArguments:
     weight_decay: float = option(0.01, "decoupled weight decay, on matrices and tables only")
     max_grad_norm: float = option(1.0, "the gradient is scaled down to this norm where it is larger")
     gradient_accumulation_steps: int = option(1, "batches that make one step")
-    dropout: float = option(0.1, "rate of dropout, on hidden states and attention probabilities")
+    dropout: float = option(
+        0.0,
+        "rate of dropout, on hidden states and attention probabilities: 0.1 in BERT, which is large; a small model "
+        "that cannot learn its text by heart learns faster without",
+    )
     vocab_size: int = option(2000, "size of the WordPiece vocabulary that is trained on the corpus")
     tokenizer: str = option("", "use this tokenizer.json or vocab.txt instead of training one")
     cased: bool = option(False, "keep capitals and accents")
