@@ -29,7 +29,7 @@ class PretrainArguments:
     )
     output_dir: str = option("", "the run folder (default: a new folder in runs/)")
     overwrite: bool = option(False, "replace the run that output_dir holds")
-    max_steps: int = option(4000, "number of training steps")
+    max_steps: int = option(3000, "number of training steps")
     batch_size: int = option(32, "sequences in a batch")
     seq_len: int = option(64, "tokens in a sequence, special tokens included")
     learning_rate: float = option(1e-3, "the highest learning rate, reached after the warm-up")
