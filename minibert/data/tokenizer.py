@@ -51,7 +51,7 @@ def train_wordpiece(
     lowercase : bool
         Uncased: capitals and accents are removed, as in BERT's uncased models.
     progress : bool
-        Show a progress bar if it takes more than a second.
+        Show a progress bar, in a terminal, if it takes more than a second.
 
     Raises
     ------
@@ -83,7 +83,12 @@ def train_wordpiece(
     )
     size = min(total, SAMPLE_CHARACTERS)
     with tqdm(
-        total=size, desc="Learning the vocabulary", unit="char", unit_scale=True, delay=1, disable=not progress
+        total=size,
+        desc="Learning the vocabulary",
+        unit="char",
+        unit_scale=True,
+        delay=1,
+        disable=None if progress else True,
     ) as bar:
         trained.train_from_iterator(_watched(sample(documents, total), bar), trainer)
     vocab = trained.get_vocab()

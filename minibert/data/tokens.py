@@ -58,7 +58,7 @@ def build_tokens(
     folder : str or Path
         Where caches are kept.
     progress : bool
-        Show a progress bar if it takes more than a second.
+        Show a progress bar, in a terminal, if it takes more than a second.
 
     Raises
     ------
@@ -78,7 +78,12 @@ def build_tokens(
         _remove_abandoned(complete.parent)
         with tempfile.TemporaryDirectory(prefix=INCOMPLETE, dir=complete.parent, ignore_cleanup_errors=True) as new:
             with tqdm(
-                total=characters, desc="Encoding", unit="char", unit_scale=True, delay=1, disable=not progress
+                total=characters,
+                desc="Encoding",
+                unit="char",
+                unit_scale=True,
+                delay=1,
+                disable=None if progress else True,
             ) as b:
                 _write(Path(new), _sentences(documents, b), tokenizer)
             _publish(Path(new), complete)
