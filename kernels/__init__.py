@@ -7,6 +7,7 @@ from minibert.kernels.activations import gelu, gelu_backward, gelu_tanh, gelu_ta
 from minibert.kernels.adamw import adamw, square_sum
 from minibert.kernels.add_norm import add_norm, add_norm_backward
 from minibert.kernels.allocator import keep_freed_memory
+from minibert.kernels.attention import attention, attention_backward
 from minibert.kernels.cross_entropy import cross_entropy, cross_entropy_backward
 from minibert.kernels.dropout import dropout, dropout_backward
 from minibert.kernels.embedding import embedding, embedding_backward
@@ -20,6 +21,8 @@ __all__ = [
     "adamw",
     "add_norm",
     "add_norm_backward",
+    "attention",
+    "attention_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "dropout",

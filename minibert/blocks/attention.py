@@ -41,7 +41,7 @@ def self_attention_backward(dy: np.ndarray, cache: SelfAttentionCache) -> tuple[
     B, H, T, K = cache.core.q.shape
     dout = dmerged.reshape(B, T, H, K).swapaxes(1, 2)  # (B, H, T, K)
     dq, dk, dv, _ = attention_backward(dout, cache.core)  # (B, H, T, K) each
-    dqkv = np.concatenate([merge_heads(d) for d in (dq, dk, dv)], axis=-1)  # (B, T, 3D)
+    dqkv = fuse(dq, dk, dv)  # (B, T, 3D)
     dx, dweight, dbias = linear_backward(dqkv, cache.qkv)  # (B, T, D)
     return dx, {"qkv": {"weight": dweight, "bias": dbias}, "output": {"weight": dweight_o, "bias": dbias_o}}
 
@@ -56,3 +56,15 @@ def merge_heads(out: np.ndarray) -> np.ndarray:
     """(B, H, T, K) -> (B, T, H K)."""
     B, H, T, K = out.shape
     return out.swapaxes(1, 2).reshape(B, T, H * K)
+
+
+def fuse(dq: np.ndarray, dk: np.ndarray, dv: np.ndarray) -> np.ndarray:
+    """Three (B, H, T, K) -> (B, T, 3 H K), what `split_heads` took apart.
+
+    A backend that wrote the three side by side, as parts of one (B, T, 3, H, K), has left nothing to copy.
+    """
+    B, H, T, K = dq.shape
+    whole = dq.base
+    if whole is not None and whole is dk.base and whole is dv.base and whole.shape == (B, T, 3, H, K):
+        return whole.reshape(B, T, 3 * H * K)
+    return np.concatenate([merge_heads(d) for d in (dq, dk, dv)], axis=-1)
