@@ -16,6 +16,7 @@ COMMANDS = {  # name -> module; a module is imported when the parser is made, so
     "info": "info",
     "gradcheck": "gradcheck",
     "corpora": "corpora",
+    "bench": "bench",
 }
 
 

@@ -1,0 +1,12 @@
+"""How fast the kernels are, measured beside NumPy, PyTorch and Hugging Face: see `minibert bench`.
+
+    timing      the clock: sides of a comparison take turns
+    cases       the comparisons of single ops; `torch_ops` is their other side
+    steps       whole training steps; `torch_bert` is their other side
+    flops       what a step must compute, counted by hand
+    memory      peak memory, each side in a process of its own; `cold` the first step of a machine's life
+    rows        what was measured, and what it should have been; `table` shows it
+    run         all of it, in order
+
+Only `torch_ops` and `torch_bert` import PyTorch; they are imported where it is installed.
+"""

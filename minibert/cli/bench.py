@@ -1,0 +1,80 @@
+"""Measure how fast the kernels are, beside NumPy, PyTorch and Hugging Face.
+
+Single ops, and whole training steps (forward, backward, clipping, AdamW), the same work on every side, taking turns in
+one process. PyTorch and Hugging Face take part where the extra `oracle` is installed. Let nothing else run meanwhile.
+The targets were set for the default sizes; at other sizes none is shown.
+"""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from minibert.bench.cases import OPS
+from minibert.bench.process import thread_environment
+from minibert.errors import ConfigError
+from minibert.models.bert import BertConfig
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add what to measure, at which sizes, and for how long."""
+    sizes = ", ".join(BertConfig.sizes)
+    parser.add_argument("--ops", nargs="*", type=str, default=list(OPS), help=f"some of {', '.join(OPS)}; or nothing")
+    parser.add_argument("--models", nargs="*", type=str, default=["bert-mini"], help=f"some of {sizes}; or nothing")
+    parser.add_argument("--batch_size", type=int, default=0, help="sequences in a batch (0: 16, and 4 for bert-base)")
+    parser.add_argument("--seq_len", type=int, default=128, help="tokens in a sequence")
+    parser.add_argument("--vocab_size", type=int, default=30522, help="size of the vocabulary")
+    parser.add_argument("--dropout", type=float, default=0.1, help="rate of dropout, on every side")
+    parser.add_argument("--repeat", type=int, default=0, help="rounds of a comparison (0: as many as fit in --seconds)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long to measure a comparison")
+    parser.add_argument("--threads", type=int, default=0, help="threads of every library (0: what each chooses)")
+    parser.add_argument("--no_torch", action="store_true", help="leave out PyTorch and Hugging Face")
+    parser.add_argument("--cold", action="store_true", help="also measure the first step, with all compilation")
+    parser.add_argument("--json", type=str, default="", help="write every number to this file")
+
+
+def run(args: dict[str, Any]) -> None:
+    """Measure, print the tables, write the file."""
+    if args["threads"] < 0:
+        raise ConfigError(f"--threads must not be negative, but is {args['threads']}")
+    if args["json"] and not Path(args["json"]).resolve().parent.is_dir():
+        raise ConfigError(f"--json {args['json']}: there is no such folder")
+    if args["threads"]:
+        _with_threads(args)
+        return
+    from minibert.bench.run import Plan, bench
+    from minibert.bench.sizes import Sizes
+    from minibert.bench.table import text
+    from minibert.bench.timing import Budget
+    from minibert.files import write_json
+
+    sizes = {name: args[name] for name in ("batch_size", "seq_len", "vocab_size", "dropout")}
+    plan = Plan(
+        ops=args["ops"],
+        models=args["models"],
+        sizes=Sizes(**sizes),
+        batch_size=args["batch_size"],
+        budget=Budget(args["seconds"], args["repeat"]),
+        torch=not args["no_torch"] and find_spec("torch") is not None,
+        cold=args["cold"],
+    )
+    report = bench(plan)
+    print(text(report))
+    if args["json"]:
+        write_json(Path(args["json"]), report.to_dict())
+
+
+def _with_threads(args: dict[str, Any]) -> None:
+    """Run the same command in a process in which every library reads its number of threads at import."""
+    command = [sys.executable, "-m", "minibert", "bench"]
+    for name, value in args.items():
+        if name != "threads" and value is not False and value != "":
+            words = [] if value is True else value if isinstance(value, list) else [value]
+            command += [f"--{name}", *map(str, words)]
+    done = subprocess.run(command, env={**os.environ, **thread_environment(args["threads"])})
+    if done.returncode:
+        sys.exit(done.returncode)
