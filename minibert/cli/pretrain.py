@@ -157,6 +157,10 @@ def fit(
 
         try:
             train(model, optimizer, (b for _, b in batches.forever()), learning_rate, settings, log, evaluation)
+        except KeyboardInterrupt:
+            model.save_pretrained(folder)
+            log.say(f"the weights so far are in {folder}")
+            raise
         except TrainingError as error:
             model.save_pretrained(folder)
             raise TrainingError(f"{error}. The weights before it are in {folder}") from error

@@ -47,7 +47,10 @@ def finish(folder: Path, model: Model, tokenizer: Tokenizer, heldout: TokenCorpu
         print(f"  - {line}")
     last = [record for record in read_log(folder) if "eval_mlm_loss" in record][-1]
     below = last["eval_unigram_loss"] - last["eval_mlm_loss"]
-    print(f"\nHeld-out MLM loss {last['eval_mlm_loss']:.3f}: {below:.2f} nats below guessing without context")
+    print(
+        f"\nHeld-out MLM loss {last['eval_mlm_loss']:.3f}: {abs(below):.2f} nats "
+        f"{'below' if below >= 0 else 'above'} the best guess without context"
+    )
     print(f"{folder}{os.sep}")
     print("  config.json, model.safetensors   the model, in Hugging Face's format")
     print("  tokenizer.json, vocab.txt        its tokenizer")
