@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from jsonargparse import ArgumentParser
+from threadpoolctl import threadpool_limits
 from tokenizers import Tokenizer
 
 from minibert import dispatch
@@ -75,7 +76,8 @@ def run(arguments: dict[str, Any]) -> None:
     try:
         write_json(folder / ARGUMENTS, args.to_dict())
         save_tokenizer(tokenizer, folder, model_max_length=args.seq_len)
-        fit(args, model, batches, examples, folder)
+        with threadpool_limits(blas_threads(args, model), user_api="blas"):
+            fit(args, model, batches, examples, folder)
     finally:
         remove_if_untrained(folder)
     report.finish(folder, model, tokenizer, heldout, args.seed)
@@ -109,6 +111,17 @@ def make_model(args: PretrainArguments, vocab_size: int) -> BertForPreTraining:
         attention_probs_dropout_prob=args.dropout,
     )
     return MODELS[args.objective](config, args.seed, args.dtype)
+
+
+def blas_threads(args: PretrainArguments, model: Model) -> int | None:
+    """Return how many threads NumPy's products may use; None: as many as it likes.
+
+    Threads that share a small product spend their time waiting for one another, and very much of it
+    when another program keeps a core busy.
+    """
+    if args.blas_threads:
+        return args.blas_threads
+    return 1 if model.config.hidden_size < 256 else None
 
 
 def make_batches(args: PretrainArguments, vocabulary: Vocabulary, corpus: TokenCorpus, part: str) -> PretrainingBatches:

@@ -55,6 +55,11 @@ class PretrainArguments:
     backend: str = option(
         "numpy", "numpy: the reference; numba: the compiled kernels where there are any", choices=("numpy", "numba")
     )
+    blas_threads: int = option(
+        0,
+        "threads of NumPy's matrix products (0: one for models narrower than 256, whose products are too small to "
+        "share and which would wait for a busy core, else all)",
+    )
     dtype: str = option("float32", "of parameters and arithmetic", choices=("float32", "float64"))
 
     def __post_init__(self) -> None:
@@ -75,6 +80,8 @@ class PretrainArguments:
             )
         if not 0 <= self.weight_decay < float("inf"):
             raise ConfigError(f"--weight_decay must not be negative, but is {self.weight_decay}")
+        if self.blas_threads < 0:
+            raise ConfigError(f"--blas_threads must not be negative, but is {self.blas_threads}")
         if self.seed < 0:
             raise ConfigError(f"--seed must not be negative, but is {self.seed}")
 
