@@ -129,6 +129,11 @@ def training_step(model: nn.Module, loss: Callable[[nn.Module], torch.Tensor], t
     return Side(run, functools.partial(torch.set_num_threads, threads))
 
 
+def threads_text(n: int) -> str:
+    """Return "1 thread", "2 threads"."""
+    return f"{n} thread{'s' * (n > 1)}"
+
+
 def our_variants(config: BertConfig, batch: dict[str, np.ndarray], threads: list[int]) -> dict[str, Side]:
     """Return the step of the model above, one model for each way to attend, each with several numbers of threads."""
     tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
@@ -138,7 +143,7 @@ def our_variants(config: BertConfig, batch: dict[str, np.ndarray], threads: list
     for name, attend in ways.items():
         model = Bert(config, functools.partial(attend, rate))
         for n in threads:
-            sides[f"{name}, {n} threads"] = training_step(model, lambda model: model(**tensors), n)
+            sides[f"{name}, {threads_text(n)}"] = training_step(model, lambda model: model(**tensors), n)
     return sides
 
 
@@ -148,4 +153,4 @@ def hugging_face_variants(config: BertConfig, batch: dict[str, np.ndarray], thre
 
     tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
     model = transformers.BertForPreTraining(transformers.BertConfig(**config.to_dict())).train()
-    return {f"{n} threads": training_step(model, lambda model: model(**tensors).loss, n) for n in threads}
+    return {threads_text(n): training_step(model, lambda model: model(**tensors).loss, n) for n in threads}

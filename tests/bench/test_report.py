@@ -47,6 +47,7 @@ def test_without_torch(command, tmp_path):
     assert get_backend() == "numpy"  # as before
 
 
+@pytest.mark.slow
 @pytest.mark.oracle
 def test_with_torch(command, tmp_path):
     pytest.importorskip("torch", reason="needs the extra `oracle`")

@@ -124,14 +124,14 @@ class TestSteps:
         dropping = Sizes("bert-tiny", batch_size=2, seq_len=8, vocab_size=50)
         variants = step_variants("torch", dropping, [1, 2])
         assert list(variants) == [
-            "sdpa, 1 threads",
+            "sdpa, 1 thread",
             "sdpa, 2 threads",
-            "written out, 1 threads",
+            "written out, 1 thread",
             "written out, 2 threads",
         ]
         name, side = fastest(variants, tries=1)
         assert side is variants[name]
-        assert "1 threads" in step_variants("huggingface", dropping, [1])
+        assert "1 thread" in step_variants("huggingface", dropping, [1])
 
 
 def test_our_backends_take_the_same_steps():
