@@ -1,7 +1,8 @@
 """Which implementation of an op runs, and who may watch it run.
 
 Every function of `minibert.ops` marked `@op` is the reference. A backend may hold a twin: a
-function of the same name and signature. `@op` runs the active backend's twin where there is
+function of the same name and signature. A backward takes the cache as its second positional argument, and its
+annotation names the cache's type. `@op` runs the active backend's twin where there is
 one, and shows the call to whoever traces; models know of neither.
 """
 

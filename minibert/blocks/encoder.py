@@ -35,7 +35,7 @@ def encoder_layer(
 
     x (B, T, D), p the parameters of one layer, bias broadcasting to (B, H, T, T) or None
     ->  y (B, T, D), cache. With a key, dropout acts on the attention's probabilities and on
-    what each sublayer adds.
+    what each sublayer adds; `fold_in(key, i)` derives a key of its own for each of these places.
     """
     _, activation, eps, rate, attention_rate = settings
     a, attention = self_attention(x, p["attention"], settings.heads, bias, attention_rate, fold_in(key, 0))

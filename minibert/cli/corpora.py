@@ -15,5 +15,5 @@ def run(args: dict[str, Any]) -> None:
     """Print one corpus a line."""
     for corpus in CORPORA.values():
         source = "offline" if corpus.package is None else f"{corpus.size / 1e6:.1f} MB"
-        print(f"{corpus.name:<14} {source:>9}  {corpus.licence:<30} {corpus.description}")
+        print(f"{corpus.name}  ({source}, licence: {corpus.licence})\n    {corpus.description}")
     print("\nUse one with: minibert pretrain --corpus NAME")

@@ -10,7 +10,7 @@ import numpy as np
 from jsonargparse import ArgumentParser
 
 from minibert import dispatch
-from minibert.errors import MinibertError
+from minibert.errors import ConfigError, MinibertError
 from minibert.gradcheck import GradientError, check_direction, check_gradients
 from minibert.models.bert import BertConfig
 from minibert.models.bert_heads import BertForPreTraining
@@ -29,6 +29,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: dict[str, Any]) -> None:
     """Print one parameter a line, then random directions through all of them; fail if one is wrong."""
+    for name in ("samples", "seed"):
+        if args[name] < 0:
+            raise ConfigError(f"--{name} must not be negative, but is {args[name]}")
     print("loss = MLM + NSP of a BERT with 2 layers, 12 wide, 3 heads; slope of the loss by one element:\n")
     print(f"{'parameter':<44} {'shape':>9} {'checked':>8} {'backward pass':>14} {'difference':>14} {'rel. error':>11}")
     with dispatch.backend(args["backend"]):

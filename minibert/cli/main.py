@@ -31,9 +31,9 @@ class Parser(ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 2 for a mistake of the user, 130 when interrupted."""
-    commands = {name: importlib.import_module(f"minibert.cli.{module}") for name, module in COMMANDS.items()}
-    name, arguments = _parse(commands, argv)
     try:
+        commands = {name: importlib.import_module(f"minibert.cli.{module}") for name, module in COMMANDS.items()}
+        name, arguments = _parse(commands, argv)
         commands[name].run(arguments)
     except MinibertError as error:
         print(f"minibert: {' '.join(str(error).split())}", file=sys.stderr)
@@ -44,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough
         sys.stderr.close()
         return 0
+    except OSError as error:  # a file or folder that cannot be read or written
+        print(f"minibert: {error.filename or 'file error'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     return 0
 
 

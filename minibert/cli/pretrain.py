@@ -39,7 +39,7 @@ from minibert.training.arguments import PretrainArguments
 from minibert.training.log import RunLog
 from minibert.training.loop import LoopSettings, train
 from minibert.training.optimizer import AdamW
-from minibert.training.run_folder import ARGUMENTS, choose_folder, create_folder, remove_if_untrained
+from minibert.training.run_folder import ARGUMENTS, choose_folder, new_run
 from minibert.training.schedule import linear_warmup_decay
 
 MODELS = {"mlm+nsp": BertForPreTraining, "mlm": BertForMaskedLM}
@@ -72,14 +72,11 @@ def run(arguments: dict[str, Any]) -> None:
     batches = make_batches(args, vocabulary, training, "training")
     examples = make_batches(args, vocabulary, heldout, "held-out")
     report.start(args, model, training, heldout, folder)
-    create_folder(folder)
-    try:
+    with new_run(folder):
         write_json(folder / ARGUMENTS, args.to_dict())
         save_tokenizer(tokenizer, folder, model_max_length=args.seq_len)
         with threadpool_limits(blas_threads(args, model), user_api="blas"):
             fit(args, model, batches, examples, folder)
-    finally:
-        remove_if_untrained(folder)
     report.finish(folder, model, tokenizer, heldout, args.seed)
 
 

@@ -1,6 +1,7 @@
 """What `minibert pretrain` tells: before, during, and after."""
 
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def start(args: PretrainArguments, model: Model, training: TokenCorpus, heldout:
         f"{type(model).__name__} ({args.model}, {model.num_parameters():,} parameters, {args.backend}, {args.dtype}) "
         f"on {', '.join(args.corpus)}: {training.n_tokens:,} tokens in {len(training.documents):,} documents to train "
         f"on, {heldout.n_tokens:,} in {len(heldout.documents):,} held out\n"
-        f"{args.max_steps:,} steps of {args.batch_size} x {args.gradient_accumulation_steps} sequences of up to "
+        f"{args.max_steps:,} steps of {args.batch_size * args.gradient_accumulation_steps} sequences of up to "
         f"{args.seq_len} tokens; the run folder is {folder}",
         flush=True,
     )
@@ -56,7 +57,7 @@ def finish(folder: Path, model: Model, tokenizer: Tokenizer, heldout: TokenCorpu
     print("  tokenizer.json, vocab.txt        its tokenizer")
     print("  log.jsonl, loss.png              how it went")
     print("  training_args.json               the options")
-    print(f'\nTry: minibert fill-mask {folder} "The [MASK] statement is used to ..."')
+    print(f'\nTry: minibert fill-mask {shlex.quote(str(folder))} "a text with a [MASK] in it"')
 
 
 def filled_sentences(

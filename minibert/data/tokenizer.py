@@ -97,7 +97,7 @@ def train_wordpiece(
     if len(vocab) < vocab_size:
         raise DataError(
             f"a vocabulary of {vocab_size} tokens was asked for, but the text ({total} characters) can give only "
-            f"{len(vocab)}: ask for at most that many, or add text"
+            f"{len(vocab)}: ask for at most that many (--vocab_size), or add text"
         )
     vocab = {token: id for token, id in vocab.items() if id < vocab_size}
     return _bert_tokenizer(vocab, lowercase)

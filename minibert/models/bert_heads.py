@@ -90,6 +90,7 @@ class BertForPreTraining(BertModel):
         decoder and of the look-up.
         """
         dhidden, dtable = np.zeros(cache.shape, self.dtype), None  # (B, T, D)
+        # A head whose labels were not given keeps a gradient of zeros.
         heads = tree_map(np.zeros_like, {part: self.params[part] for part in self.parts})
         if cache.mlm is not None:
             dmlm, dtable, heads["mlm_head"] = masked_lm_loss_backward(1.0, cache.mlm)  # (B, T, D), (V, D)

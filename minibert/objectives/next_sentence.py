@@ -57,7 +57,8 @@ def sentence_pairs(corpus: Corpus, max_tokens: int, rng: np.random.Generator) ->
     chunk is split into A and B. With probability one half B is replaced by a run of sentences
     from *another* document, and B's own sentences go back to the next chunk. A sentence that
     stands alone, as a document or at the end of one, starts no pair: it has no next sentence, so
-    making it a random pair would upset the balance (as the paper's released code does).
+    it could only make a random one. (The paper's released code makes that pair; where documents are
+    short, more than half of its pairs are random.)
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def truncate(pair: Pair, max_tokens: int, rng: np.random.Generator) -> Pair:
 def _elsewhere(corpus: Corpus, place: int, length: int, rng: np.random.Generator) -> tuple[int, int]:
     """Return a run of sentences of about `length` tokens from a random document that is not number `place`."""
     other = int(rng.integers(len(corpus.documents) - 1))
-    other += other >= place
+    other += other >= place  # skip number `place`: a uniform draw from all the others
     first, end = (int(s) for s in corpus.document_starts[corpus.documents[other] : corpus.documents[other] + 2])
     start = int(rng.integers(first, end))
     starts = corpus.sentence_starts

@@ -71,6 +71,7 @@ def attention_backward(
 
         dv = D^T dout,   dD = dout v^T,   dP = m * dD
 
+    A score that a mask or the causal order hides has P = 0, and so ds = 0: nothing more to do for them.
     A row of the softmax has P_j = exp(s_j) / Z, so dP_j/ds_i = P_j (1{i = j} - P_i), and
 
         ds_i = sum_j dP_j P_j (1{i = j} - P_i) = P_i (dP_i - sum_j dP_j P_j)

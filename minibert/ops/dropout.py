@@ -59,7 +59,10 @@ def random_bits(key: int, n: int) -> np.ndarray:
 
 
 def keep_scale(shape: tuple[int, ...], rate: float, key: int | None, dtype: np.dtype) -> np.ndarray | float:
-    """Return 1 / (1 - rate) where an element is kept and 0 where it is dropped; 1.0 without dropout."""
+    """Return 1 / (1 - rate) where an element is kept and 0 where it is dropped; 1.0 without dropout.
+
+    The same key gives the same answer again: that is how backward drops what forward dropped.
+    """
     if key is None or rate == 0:
         return 1.0
     kept = random_bits(key, int(np.prod(shape))) >= np.uint32(round(rate * 2**32))  # dropped with probability rate

@@ -5,6 +5,8 @@ from typing import Any
 
 from minibert.errors import ConfigError
 
+LARGEST_VOCABULARY = 1_000_000  # the tokenizer's trainer reserves memory for all of it
+
 
 def option(default: Any, help: str, **more: Any) -> Any:
     """Declare an option: a dataclass field that carries its help (and choices) to the command line."""
@@ -71,9 +73,15 @@ class PretrainArguments:
         for name in ("learning_rate", "max_grad_norm"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"--{name} must be positive, but is {getattr(self, name)}")
+        if self.vocab_size > LARGEST_VOCABULARY:
+            raise ConfigError(f"--vocab_size must be at most {LARGEST_VOCABULARY:,}, but is {self.vocab_size:,}")
+        if self.seq_len < 5:
+            raise ConfigError(f"--seq_len must be at least 5, but is {self.seq_len}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"--dropout must be at least 0 and less than 1, but is {self.dropout}")
         for name in ("mask_rate", "heldout"):
             if not 0 < getattr(self, name) < 1:
-                raise ConfigError(f"--{name} must be between 0 and 1, but is {getattr(self, name)}")
+                raise ConfigError(f"--{name} must be between 0 and 1, both excluded, but is {getattr(self, name)}")
         if not 0 <= self.warmup_steps <= self.max_steps:
             raise ConfigError(
                 f"--warmup_steps must be within 0..{self.max_steps} (max_steps), but is {self.warmup_steps}"
@@ -92,4 +100,6 @@ class PretrainArguments:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `training_args.json` holds."""
-        return asdict(self)
+        values = asdict(self)
+        del values["overwrite"]  # of this run; used again as a --config, the file must not overwrite it unasked
+        return values

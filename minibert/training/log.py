@@ -89,9 +89,9 @@ class RunLog:
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
         if "loss" in record:
-            shown = {"loss": f"{record['loss']:.3f}"}
+            shown = {"MLM loss": f"{record['mlm_loss']:.3f}"}
             if "mlm_accuracy" in record:
-                shown["MLM acc"] = f"{record['mlm_accuracy']:.1%}"
+                shown["accuracy"] = f"{record['mlm_accuracy']:.1%}"
             shown["tok/s"] = f"{record['tokens_per_second']:,.0f}"
             self._bar.set_postfix(shown)
 

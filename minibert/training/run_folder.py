@@ -3,12 +3,15 @@
 import itertools
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from minibert.errors import CheckpointError, ConfigError
 from minibert.training.log import LOG
 
 ARGUMENTS = "training_args.json"
+PREVIOUS = ".previous"  # where the files of the run that is being replaced wait
 RUN_FILES = (
     "config.json",
     "model.safetensors",
@@ -42,23 +45,35 @@ def choose_folder(output_dir: str, overwrite: bool, name: str) -> Path:
     return folder
 
 
-def create_folder(folder: Path) -> None:
-    """Create a run folder, without the files of an earlier run."""
+@contextmanager
+def new_run(folder: Path) -> Iterator[None]:
+    """Let a `with` block write a run into `folder`.
+
+    The files of an earlier run are put aside, and removed only when the new run has saved weights.
+    A run that ends before that leaves the folder as it was: the earlier run in it, or nothing.
+    """
+    existed, aside = folder.is_dir(), folder / PREVIOUS
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in RUN_FILES:
-            (folder / name).unlink(missing_ok=True)
+        aside.mkdir(parents=True, exist_ok=True)
+        _move_run(folder, aside)
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be created ({error.strerror}); choose another --output_dir") from error
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another --output_dir") from error
+    try:
+        yield
+    finally:
+        if not (folder / "model.safetensors").exists():
+            _move_run(aside, folder)
+        shutil.rmtree(aside)
+        if not existed and not any(folder.iterdir()):
+            folder.rmdir()
 
 
-def remove_if_untrained(folder: Path) -> None:
-    """Remove a folder that holds no weights yet: a run that failed at once leaves nothing behind."""
-    if folder.is_dir() and not (folder / "model.safetensors").exists():
-        for name in RUN_FILES:
-            (folder / name).unlink(missing_ok=True)
-        if not any(folder.iterdir()):
-            shutil.rmtree(folder)
+def _move_run(source: Path, target: Path) -> None:
+    """Move the files of a run; what `target` held of one before is gone."""
+    for name in RUN_FILES:
+        (target / name).unlink(missing_ok=True)
+        if (source / name).exists():
+            (source / name).rename(target / name)
 
 
 def read_arguments(folder: Path) -> dict:

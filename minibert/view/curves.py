@@ -58,7 +58,9 @@ def _draw_run(axes: Any, colour: str, name: str, steps: list[dict], evaluations:
     )
     losses = [r["eval_mlm_loss"] for r in evaluations]
     axes.plot([r["step"] for r in evaluations], losses, colour, marker="o", ms=3, label=f"{name}: held out")
-    axes.annotate(f"{losses[-1]:.2f}", (evaluations[-1]["step"], losses[-1]), (4, 4), textcoords="offset points")
+    axes.annotate(
+        f"{losses[-1]:.2f}", (evaluations[-1]["step"], losses[-1]), (-2, 6), textcoords="offset points", ha="right"
+    )
     level = evaluations[-1]["eval_unigram_loss"]
     axes.axhline(level, color=colour, ls="--", lw=1, label=f"{name}: unigram, {level:.2f}")
 

@@ -171,3 +171,34 @@ def test_a_loss_that_is_not_a_number_keeps_the_last_good_weights(pretrain, monke
     assert result.err.splitlines()[-1].startswith("minibert: step 4: the loss is nan")
     weights = flatten(BertForPreTraining.from_pretrained(tmp_path / "run").params)
     assert all(np.isfinite(array).all() for array in weights.values())
+
+
+def test_an_earlier_run_stays_until_the_new_one_has_saved_weights(pretrain, monkeypatch, tmp_path):
+    assert pretrain().code == 0
+    (tmp_path / "run/notes.txt").write_text("mine")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minibert.cli.pretrain.fit", interrupt)
+    assert pretrain("--overwrite", "--seed", "1").code == 130
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_an_empty_folder_of_the_user_is_not_removed(pretrain, monkeypatch, tmp_path):
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr("minibert.cli.pretrain.fit", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pretrain()
+    assert list((tmp_path / "run").iterdir()) == []
+    with pytest.raises(ZeroDivisionError):
+        pretrain(out="fresh")
+    assert not (tmp_path / "fresh").exists()
+
+
+def test_the_arguments_of_a_run_do_not_overwrite_it_when_used_again(pretrain, command, tmp_path):
+    assert pretrain("--overwrite").code == 0
+    again = command("pretrain", "--config", tmp_path / "run/training_args.json")
+    assert again.code == 2
+    assert "holds a run already" in again.err
