@@ -6,7 +6,6 @@ Where an op has no twin yet, the reference runs.
 from minibert.kernels.activations import gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, tanh, tanh_backward
 from minibert.kernels.adamw import adamw, square_sum
 from minibert.kernels.add_norm import add_norm, add_norm_backward
-from minibert.kernels.allocator import keep_freed_memory
 from minibert.kernels.attention import attention, attention_backward
 from minibert.kernels.cross_entropy import cross_entropy, cross_entropy_backward
 from minibert.kernels.dropout import dropout, dropout_backward
@@ -16,6 +15,8 @@ from minibert.kernels.linear import linear, linear_backward
 from minibert.kernels.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_backward
 from minibert.kernels.linear_gelu import linear_gelu, linear_gelu_backward
 from minibert.kernels.norm import layer_norm, layer_norm_backward
+
+from minibert.allocator import keep_freed_memory
 
 __all__ = [
     "adamw",

@@ -1,7 +1,7 @@
 """The clock. The sides of a comparison take turns, so that a busy moment of the machine hits all of them.
 
 They share a process, and so its memory: the kernels tell the C library to keep what is freed (see
-`kernels/allocator.py`), which spares page faults on every side, PyTorch's too.
+`minibert/allocator.py`), which spares page faults on every side, PyTorch's too.
 """
 
 import statistics

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from tokenizers import Tokenizer
 
 from minibert import dispatch
+from minibert.allocator import keep_freed_memory
 from minibert.cli import report
 from minibert.data.corpora import resolve
 from minibert.data.download import cache_folder
@@ -65,6 +66,7 @@ def run(arguments: dict[str, Any]) -> None:
     args = PretrainArguments(**arguments)
     folder = choose_folder(args.output_dir, args.overwrite, run_name(args))
     dispatch.set_backend(args.backend)
+    keep_freed_memory()
     tokenizer, corpus = read_corpus(args)
     vocabulary = describe(tokenizer)
     model = make_model(args, vocabulary.size)

@@ -2,7 +2,7 @@
 
 A step makes the same arrays as the step before, a few megabytes each. By default the C library asks the operating
 system for each of them and gives it back when it is freed; fresh memory comes as pages that are cleared at their
-first touch, one interrupt for every 4 KiB. On small models that is a fifth of the step. glibc can be told to keep
+first touch, one interrupt for every 4 KiB. On small models that is a quarter of the step. glibc can be told to keep
 what was freed; other C libraries are left as they are.
 """
 
