@@ -10,7 +10,7 @@ import numpy as np
 from minibert import dispatch
 from minibert.bench.optimizer_case import MAX_GRAD_NORM, SETTINGS
 from minibert.bench.sizes import Sizes
-from minibert.bench.timing import Side
+from minibert.bench.timing import PAUSE, Side
 from minibert.models.bert_heads import BertForPreTraining
 from minibert.training.optimizer import AdamW
 
@@ -85,6 +85,7 @@ def fastest(variants: dict[str, Side], tries: int = 2) -> tuple[str, Side]:
     best = {}
     for name, side in variants.items():
         side.prepare()
+        time.sleep(PAUSE)
         side.run()
         times = []
         for _ in range(tries):
