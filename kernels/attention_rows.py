@@ -8,7 +8,7 @@ import math
 import numpy as np
 from llvmlite import ir
 from minibert.kernels.attention_plan import MASK, NO_BIAS
-from minibert.kernels.compile import FAST, inline
+from minibert.kernels.compile import FAST, compiled_once, inline
 from minibert.kernels.dropout import keep
 from minibert.kernels.memory import load, multiply_add, row, store
 from numba import njit, types
@@ -25,17 +25,6 @@ _POWER_OF_TWO = {
         1.0178057087733941e-7, 7.074194297288521e-9, 4.4558179083360645e-10,
     ),
 }  # fmt: skip
-
-
-@intrinsic
-def compiled_once(typingctx):
-    """Forbid LLVM to paste the function that says this into its callers: it would optimise each copy anew."""
-
-    def codegen(context, builder, signature, args):
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), codegen
 
 
 @intrinsic

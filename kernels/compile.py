@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numba import njit, types
-from numba.extending import register_jitable
+from numba.extending import intrinsic, register_jitable
 
 # Sums may be reordered (which is what lets them run in vector lanes) and a * b + c may become one instruction.
 # NaN and infinity keep their meaning: masks and diverged runs depend on it.
@@ -57,6 +57,17 @@ def _type(word: str, item: types.Type) -> types.Type:
 def as_rows(x: np.ndarray) -> np.ndarray:
     """x (..., D)  ->  (N, D), contiguous: a strided array is copied."""
     return np.ascontiguousarray(x).reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+@intrinsic
+def compiled_once(typingctx):
+    """Forbid LLVM to paste the function that says this into its callers: it would optimise each copy anew."""
+
+    def codegen(context, builder, signature, args):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 @register_jitable
