@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from minibert.kernels import vector_math
+from minibert.kernels import gelu_math, vector_math
 from minibert.kernels.compile import kernel, tasks
 from numba import prange
 
@@ -72,10 +72,10 @@ def _forward(function, x, y):
         first, last = task * CHUNK, min(len(x), (task + 1) * CHUNK)
         if function == GELU:
             for i in range(first, last):
-                y[i] = vector_math.gelu(x[i])
+                y[i] = gelu_math.gelu(x[i])
         elif function == GELU_TANH:
             for i in range(first, last):
-                y[i] = vector_math.gelu_tanh(x[i])
+                y[i] = gelu_math.gelu_tanh(x[i])
         else:
             for i in range(first, last):
                 y[i] = vector_math.tanh(x[i])
@@ -88,10 +88,10 @@ def _backward(function, dy, kept, dx):
         first, last = task * CHUNK, min(len(dy), (task + 1) * CHUNK)
         if function == GELU:
             for i in range(first, last):
-                dx[i] = dy[i] * vector_math.gelu_grad(kept[i])
+                dx[i] = dy[i] * gelu_math.gelu_grad(kept[i])
         elif function == GELU_TANH:
             for i in range(first, last):
-                dx[i] = dy[i] * vector_math.gelu_tanh_grad(kept[i])
+                dx[i] = dy[i] * gelu_math.gelu_tanh_grad(kept[i])
         else:
             for i in range(first, last):
                 dx[i] = dy[i] * (one - kept[i] * kept[i])

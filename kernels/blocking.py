@@ -1,9 +1,10 @@
-"""How a product is cut into blocks for the caches and into tasks for the threads.
+"""How a product is cut: rounds for the memory that threads share, tasks for the threads, blocks for the caches.
 
-    KC  steps of k in a panel: a panel of B (KC, NR) is read again and again, so it should stay in the
-        first-level cache or stream from the second; the more steps, the fewer times C is read and written
-    MC  rows of A that are multiplied with one panel after the other: (MC, KC) stays in the second-level cache
-    a task is a block of C; its block of B is packed once, however many rows of A meet it
+    a round: a part of C, (rows, columns), over `depth` steps of k. Its operands are packed once, by all threads
+        together, then multiplied by all threads: SHARED_BYTES of panels, which the last-level cache holds
+    a task: (task_rows, task_columns) of a round, for whichever thread is free. Its rows of A, for kc steps of k,
+        stay in the core's second-level cache, and meet one panel of B after the other
+    KC: steps of k in a panel. A panel of B (KC, NR) is read again and again: it takes half of a first-level cache
 
 A plan depends on the shape alone, never on the number of threads: so each number of C is summed in the same order,
 to the same bits, however many threads share the work.
@@ -15,25 +16,37 @@ from typing import NamedTuple
 import numpy as np
 from minibert.kernels.microkernel import host_tile
 
-PANEL_BYTES = 32 * 1024
+PANEL_BYTES = 16 * 1024
 BLOCK_BYTES = 144 * 1024
-TASK_ROWS, TASK_COLUMNS = 1024, 512  # the most
-TASKS = 8  # as many at least of a large product, so that a thread that is held up does not hold up the others
-TASK_WORK = 32e6  # multiply-adds of a task of a smaller product: each task packs its operands anew
-SERIAL_WORK = 1e6  # with fewer multiply-adds (20 microseconds) it is one task: starting threads takes a few
-TASK_SIDE = 64  # rows or columns are not split further
+SHARED_BYTES = 6 * 1024 * 1024
+DEPTH = 1024  # steps of k of a round, at most
+TASK_COLUMNS = 512  # the most
+TASKS = 16  # of a round, if it is large: so that a thread that is held up does not hold up the others
+TASK_WORK = 1e6  # multiply-adds of a task at least, about 20 microseconds
+TOGETHER_WORK = 32e6  # of many products, those with fewer multiply-adds than this go to one thread each
+TINY_WORK = 32e3  # with no more multiply-adds than this, NumPy does it
+SERIAL_WORK = 1e6  # with fewer multiply-adds in all, one thread does everything: starting the others takes a while
 
 
 class Plan(NamedTuple):
-    """Tasks of (task_rows, task_columns) of C, done in blocks of mc rows and kc steps of k."""
+    """How products of one shape are done. Sizes in numbers, not bytes."""
 
+    together: int  # 1: all threads share each product; 0: each thread takes whole ones
+    packs_a: int  # 0: the rows of A are contiguous, and read where they are
+    rows: int  # of a round
+    columns: int
+    depth: int
+    row_rounds: int
+    column_rounds: int
+    depth_rounds: int
     task_rows: int
     task_columns: int
-    mc: int
     kc: int
-    row_tasks: int
-    column_tasks: int
-    scratch: int  # numbers of scratch memory that a thread needs
+    height: int  # rows of A's panels
+    panels: int  # numbers that the panels of a round take
+
+
+PLAN_SIZE = len(Plan._fields)
 
 
 def split(length: int, most: int, multiple: int) -> tuple[int, int]:
@@ -44,19 +57,34 @@ def split(length: int, most: int, multiple: int) -> tuple[int, int]:
 
 
 @cache
-def plan(M: int, N: int, K: int, matrices: int, dtype: np.dtype) -> Plan:
-    """The plan for so many products C (M, N) = A (M, K) B (K, N)."""
+def plan(M: int, N: int, K: int, matrices: int, contiguous: bool, dtype: np.dtype) -> Plan:
+    """The plan for so many products C (M, N) = A (M, K) B (K, N); `contiguous`: the rows of A are."""
     tile, item = host_tile(dtype), dtype.itemsize
     MR, NR = tile.rows, tile.columns
     kc, _ = split(K, PANEL_BYTES // (NR * item), 8)
-    work = M * N * K * matrices
-    wanted = 1 if work < SERIAL_WORK else min(TASKS, max(2, work // TASK_WORK))
-    rows, columns = max(1, min(M, TASK_ROWS)), max(1, min(N, TASK_COLUMNS))
-    while matrices * -(-M // rows) * -(-N // columns) < wanted and max(rows, columns) > TASK_SIDE:
-        rows, columns = (-(-rows // 2), columns) if rows >= columns else (rows, -(-columns // 2))
-    task_rows, row_tasks = split(M, rows, MR)
-    task_columns, column_tasks = split(N, columns, NR)
-    mc = min(task_rows, max(1, BLOCK_BYTES // (kc * item * MR)) * MR)
-    edge = -(-MR * NR // 16) * 16
-    size = -(-(mc + task_columns) * kc // 16) * 16 + edge + 16  # 16 float32: a cache line
-    return Plan(task_rows, task_columns, mc, kc, row_tasks, column_tasks, size)
+    depth, depth_rounds = split(K, DEPTH, kc)
+    room = SHARED_BYTES // item // depth  # rows of A and columns of B together
+    rows, row_rounds = (max(M, 1), 1) if contiguous else split(M, 2 * room // 3, MR)
+    height = MR if contiguous else rows
+    columns, column_rounds = split(N, max(NR, room - height), NR)
+    work = M * N * K
+    together = work >= (SERIAL_WORK if matrices == 1 else TOGETHER_WORK)
+    task_rows, task_columns = _task(rows, columns, depth, kc, MR, NR, item)
+    panels = -(-(columns + height) * depth // 16) * 16  # 16 float32: a cache line
+    return Plan(
+        int(together), int(not contiguous), rows, columns, depth, row_rounds, column_rounds, depth_rounds,
+        task_rows, task_columns, kc, height, panels,
+    )  # fmt: skip
+
+
+def _task(rows: int, columns: int, depth: int, kc: int, MR: int, NR: int, item: int) -> tuple[int, int]:
+    """Rows and columns of a task: as the caches like it, then halved until there are enough."""
+    task_rows, row_tasks = split(rows, max(MR, BLOCK_BYTES // (kc * item)), MR)
+    task_columns, column_tasks = split(columns, TASK_COLUMNS, NR)
+    wanted = max(1, min(TASKS, rows * columns * depth // TASK_WORK))
+    while row_tasks * column_tasks < wanted and (task_columns > 2 * NR or task_rows > 2 * MR):
+        if task_columns > 2 * NR and task_columns >= task_rows // 2:
+            task_columns, column_tasks = split(columns, task_columns // 2, NR)
+        else:
+            task_rows, row_tasks = split(rows, task_rows // 2, MR)
+    return task_rows, task_columns

@@ -13,13 +13,15 @@ threads. `out` arrays must not overlap the operands.
 import math
 
 import numpy as np
-from minibert.kernels.blocking import plan
+from minibert.kernels.blocking import SERIAL_WORK, TINY_WORK, plan
 from minibert.kernels.epilogue import GELU, GELU_GRAD, GELU_TANH, GELU_TANH_GRAD, PLAIN
-from minibert.kernels.product import product
+from minibert.kernels.microkernel import host_tile
+from minibert.kernels.product import EDGE, phases, product
 from minibert.kernels.workspace import scratch
-from numba import get_num_threads
+from numba import get_num_threads, set_num_threads
 
 _NOTHING = {np.dtype(t): (np.empty(0, t), np.empty((1, 1, 1, 1), t)) for t in (np.float32, np.float64)}
+_EDGE = {t: EDGE + -(-host_tile(t).rows * host_tile(t).columns // 16) * 16 for t in _NOTHING}  # whole cache lines
 
 
 def matmul(
@@ -109,18 +111,49 @@ def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=Fa
         _multiply(a, b, rows, bias=bias, other=other, sums=sums, kind=kind, add=add)
         out[...] = rows
         return
+    if kind == PLAIN and out.size * a.shape[-1] <= TINY_WORK:
+        _by_numpy(a, b, out, bias, sums, add)
+        return
     a, b, out, other = _four_axes(a, b, out, other)
     nothing, no_other = _NOTHING[out.dtype]
     bias = nothing if bias is None else np.ascontiguousarray(bias, out.dtype)
     P, Q, M, N = out.shape
     if len(bias) not in (0, N):
         raise ValueError(f"bias {bias.shape} does not fit a product with {N} columns")
-    how = plan(M, N, a.shape[3], P * Q, out.dtype)
-    lanes = max(1, min(get_num_threads(), P * Q * how.row_tasks * how.column_tasks))
-    product(out.dtype)(
-        *(a, b, out, no_other if other is None else other, bias, nothing if sums is None else sums, int(add), kind),
-        *(how, np.zeros(1, np.intp), scratch(lanes, how.scratch, out.dtype)),
-    )
+    how = plan(M, N, a.shape[3], P * Q, a.strides[3] == a.itemsize, out.dtype)
+    with _threads(how, P * Q, P * Q * M * N * a.shape[3]) as threads:
+        panels = scratch(1 if how.together else threads, how.panels, out.dtype, "panels")
+        edges = scratch(threads, _EDGE[out.dtype], out.dtype, "edges")
+        product(out.dtype)(
+            *(a, b, out, no_other if other is None else other, bias, nothing if sums is None else sums, int(add), kind),
+            *(how, np.zeros(phases(how, P * Q), np.intp), panels, edges),
+        )
+
+
+def _by_numpy(a, b, out, bias, sums, add):
+    """A product so small that calling is most of it: NumPy's call is the shortest."""
+    result = a @ b if bias is None else a @ b + bias
+    out[...] = out + result if add else result
+    if sums is not None:
+        sums[...] = sums + b.sum(0) if add else b.sum(0)
+
+
+class _threads:
+    """How many threads can be busy. Where it is one, the others are not woken: that takes longer than the product."""
+
+    def __init__(self, how, matrices, work):
+        tasks = -(-how.rows // how.task_rows) * -(-how.columns // how.task_columns) if how.together else matrices
+        self.allowed = get_num_threads()
+        self.busy = 1 if work < SERIAL_WORK else max(1, min(self.allowed, tasks))
+
+    def __enter__(self):
+        if self.busy == 1 < self.allowed:
+            set_num_threads(1)
+        return self.busy
+
+    def __exit__(self, *_):
+        if self.busy == 1 < self.allowed:
+            set_num_threads(self.allowed)
 
 
 def _four_axes(a, b, out, other):

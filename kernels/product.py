@@ -1,34 +1,81 @@
-"""C = A B in blocks: tasks for the threads, packed panels for the caches, register tiles inside.
+"""C = A B: rounds of packing and multiplying, both shared by all threads.
 
-for each task, a block of C, taken by whichever thread is free
-    for each kc steps of k                   pack B (kc, task_columns) into panels
-        for each mc rows of the task         pack A (mc, kc), unless its rows are contiguous
+for each round, a part of C over some steps of k
+    for each strip of B, and of A unless its rows are contiguous       pack it into panels
+    (all threads wait for one another)
+    for each task, a block of C, taken by whichever thread is free
+        for each kc steps of k
             for each panel of B              (kc, NR): in the first-level cache from here on
                 for each MR rows of A        one register tile
-        after the last k: the epilogue, while the rows of C are in cache
+        after the last k: the epilogue, while the block of C is in cache
+
+Small products are not worth sharing: there a thread does all of the above by itself, for one matrix after another.
 """
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
-from minibert.kernels.blocking import Plan
+from minibert.kernels.blocking import PLAN_SIZE, Plan
+from minibert.kernels.compile import compiled_once
 from minibert.kernels.epilogue import finish
-from minibert.kernels.memory import address, fetch_add, load, store
+from minibert.kernels.memory import address, fetch_add, load, row, store
 from minibert.kernels.microkernel import multiply_tile
 from minibert.kernels.packing import pack_a, pack_b, panel_strides, tile_columns, tile_rows
 from numba import njit, prange, types
 
+STRIP_PANELS = 8  # panels of B, or of A, that are packed as one task
+EDGE = 16  # where the edge tile begins in a thread's own scratch memory; before it there is room for a number
 
-def _product(a, b, c, other, bias, sums, add, kind, plan, counter, buffers):
+
+pasted = njit(inline="always")  # into the one place that calls it: LLVM works through every compiled function in each caller
+
+
+class Matrix(NamedTuple):
+    """Where a matrix lies: address, and strides in bytes from row to row and from column to column."""
+
+    at: int
+    row: int
+    column: int
+
+
+class Job(NamedTuple):
+    """One product of two matrices, with its epilogue."""
+
+    M: int
+    N: int
+    K: int
+    a: Matrix
+    b: Matrix
+    c: Matrix
+    other: Matrix
+    bias: int  # address, or 0
+    sums: int  # address, or 0: receives the sum of the rows of B
+    add: int
+    kind: int
+
+
+class Round(NamedTuple):
+    """C [i : i + rows, j : j + columns] over the steps k ... k + depth."""
+
+    i: int
+    j: int
+    k: int
+    rows: int
+    columns: int
+    depth: int
+    b_panels: int  # addresses
+    a_panels: int
+
+
+def _product(a, b, c, other, bias, sums, add, kind, plan, counters, panels, edges):
     """C (+)= A B and its epilogue; A (P, Q, M, K), B (P, Q, K, N), C and other (P, Q, M, N), bias and sums (N,).
 
-    One lane a thread. Which lane does which task is a matter of chance, what a task does is not.
+    counters: of the tasks begun, one for each time that the threads start together. edges (threads, EDGE + MR NR).
     """
-    if len(buffers) == 1:  # starting the threads costs more than a small product
-        _lane(a, b, c, other, bias, sums, add, kind, plan, counter, buffers[0])
-    else:
-        for lane in prange(len(buffers)):
-            _lane(a, b, c, other, bias, sums, add, kind, plan, counter, buffers[lane])
+    for phase in range(len(counters)):
+        for lane in prange(len(edges)):
+            _lane(a, b, c, other, bias, sums, add, kind, plan, phase, counters, panels, edges, np.intp(lane))
 
 
 @cache
@@ -36,77 +83,149 @@ def product(dtype: np.dtype):
     """The compiled product of a dtype, for every layout: compiled at first use, or read from Numba's cache."""
     number = types.float32 if dtype == np.float32 else types.float64
     read, write = types.Array(number, 4, "A", readonly=True), types.Array(number, 4, "A")
-    vector = types.Array(number, 1, "C", readonly=True)
+    vector, scratch = types.Array(number, 1, "C", readonly=True), types.Array(number, 2, "C")
     signature = types.void(
         *(read, read, write, write, vector, types.Array(number, 1, "C"), types.intp, types.intp),
-        *(types.NamedUniTuple(types.intp, 7, Plan), types.Array(types.intp, 1, "C"), types.Array(number, 2, "C")),
+        *(types.NamedUniTuple(types.intp, PLAN_SIZE, Plan), types.Array(types.intp, 1, "C"), scratch, scratch),
     )
     return njit(signature, parallel=True, cache=True)(_product)
 
 
+def phases(plan: Plan, matrices: int) -> int:
+    """How often the threads start together: to pack and to multiply in each round, or once."""
+    return 2 * matrices * plan.row_rounds * plan.column_rounds * plan.depth_rounds if plan.together else 1
+
+
 @njit
-def _lane(a, b, c, other, bias, sums, add, kind, plan, counter, buffer):
-    """Do tasks until none is left. Tasks that follow one another share their columns of B."""
-    rows, columns = plan.row_tasks, plan.column_tasks
-    tasks = c.shape[0] * c.shape[1] * rows * columns
+def _lane(a, b, c, other, bias, sums, add, kind, plan, phase, counters, panels, edges, lane):
+    """What one thread does: tasks of one phase of one product, or all phases of whole products, until none is left."""
+    compiled_once()
+    dtype, item, matrices = c.dtype, c.itemsize, c.shape[0] * c.shape[1]
+    steps = 2 * plan.row_rounds * plan.column_rounds * plan.depth_rounds  # packing and multiplying, round by round
+    edge = address(edges[lane]) + EDGE * item
+    number = phase // steps if plan.together else fetch_add(counters)
+    while number < matrices:
+        job = _job(a, b, c, other, bias, sums, add, kind, number)
+        first, last = (phase % steps, phase % steps) if plan.together else (0, steps - 1)
+        for step in range(first, last + 1):
+            counter = counters[phase:] if plan.together else np.zeros(1, np.intp)
+            part = _round(item, job, plan, step // 2, address(panels[0 if plan.together else lane]))
+            _tasks(dtype, item, job, plan, part, step % 2 == 0, counter, edge)
+        number = matrices if plan.together else fetch_add(counters)
+
+
+@pasted
+def _job(a, b, c, other, bias, sums, add, kind, number):
+    """Product number p Q + q of the batch."""
+    p, q = divmod(number, c.shape[1])
+    no_other = other.shape[3] == 0 or c.shape[3] == 0
+    return Job(
+        c.shape[2], c.shape[3], a.shape[3], _matrix(a, p, q), _matrix(b, p, q), _matrix(c, p, q),
+        _matrix(other, 0, 0) if no_other else _matrix(other, p, q),
+        address(bias) if len(bias) > 0 else 0, address(sums) if len(sums) > 0 else 0, add, kind,
+    )  # fmt: skip
+
+
+@pasted
+def _matrix(x, p, q):
+    return Matrix(address(x) + p * x.strides[0] + q * x.strides[1], x.strides[2], x.strides[3])
+
+
+@pasted
+def _round(item, job, plan, number, panels):
+    """Round `number`: those that add to the same part of C follow one another."""
+    k = number % plan.depth_rounds * plan.depth
+    i = number // plan.depth_rounds % plan.row_rounds * plan.rows
+    j = number // (plan.depth_rounds * plan.row_rounds) * plan.columns
+    rows, columns, depth = min(plan.rows, job.M - i), min(plan.columns, job.N - j), min(plan.depth, job.K - k)
+    return Round(i, j, k, rows, columns, depth, panels, panels + plan.columns * plan.depth * item)
+
+
+@pasted
+def _tasks(dtype, item, job, plan, part, packing, counter, edge):
+    """Take tasks of packing, or of multiplying, until none is left."""
+    MR, NR = tile_rows(dtype), tile_columns(dtype)
+    b_strips = _parts(part.columns, STRIP_PANELS * NR)
+    a_strips = _parts(part.rows, STRIP_PANELS * MR) if plan.packs_a else int(part.rows % MR > 0)
+    row_tasks = _parts(part.rows, plan.task_rows)
+    tasks = b_strips + a_strips if packing else row_tasks * _parts(part.columns, plan.task_columns)
     task = fetch_add(counter)
     while task < tasks:
-        p, q = divmod(task // (rows * columns), c.shape[1])
-        i, j = task % rows * plan.task_rows, task // rows % columns * plan.task_columns
-        _task(a, b, c, other, bias, sums, add, kind, plan, p, q, i, j, buffer)
+        if not packing:
+            i, j = task % row_tasks * plan.task_rows, task // row_tasks * plan.task_columns
+            _multiply_task(dtype, item, job, plan, part, i, j, edge)
+        elif task < b_strips:
+            _pack_b_strip(dtype, item, job, plan, part, task * STRIP_PANELS * NR)
+        else:
+            _pack_a_strip(dtype, item, job, plan, part, (task - b_strips) * STRIP_PANELS * MR)
         task = fetch_add(counter)
 
 
-@njit
-def _task(a, b, c, other, bias, sums, add, kind, plan, p, q, i0, j0, buffer):
-    """One block of C [p, q], from row i0 and column j0 on."""
-    dtype, item, K = c.dtype, c.itemsize, a.shape[3]
-    i_end, columns = min(c.shape[2], i0 + plan.task_rows), min(c.shape[3] - j0, plan.task_columns)
-    c_row = c.strides[2]
-    b_block = address(b) + p * b.strides[0] + q * b.strides[1] + j0 * b.strides[3]
-    a_panels = address(buffer)
-    b_panels = a_panels + plan.mc * plan.kc * item
-    edge = address(buffer) + (len(buffer) - tile_rows(dtype) * tile_columns(dtype)) * item
-    for k in range(0, max(K, 1), plan.kc):
-        kc = min(plan.kc, K - k)
-        pack_b(dtype, item, b_block + k * b.strides[2], b.strides[2], b.strides[3], kc, columns, b_panels)
-        if len(sums) > 0 and i0 == 0:
-            _add_sums(dtype, item, b_panels, kc, columns, sums, j0, add != 0 or k > 0, edge)
-        for i in range(i0, i_end, plan.mc):
-            rows = min(plan.mc, i_end - i)
-            a_block = address(a) + p * a.strides[0] + q * a.strides[1] + i * a.strides[2] + k * a.strides[3]
-            c_block = address(c) + p * c.strides[0] + q * c.strides[1] + i * c_row + j0 * item
-            block, panel, a_row, a_column = _ready_a(
-                dtype, item, a_block, a.strides[2], a.strides[3], rows, kc, a_panels
-            )
-            added = add != 0 or k > 0
-            _multiply_block(
-                dtype, item, block, panel, a_row, a_column, b_panels, kc, c_block, c_row, rows, columns, added, edge
-            )
-            if k + kc >= K and (kind != 0 or len(bias) > 0):
-                x = address(other) + p * other.strides[0] + q * other.strides[1] + i * other.strides[2] + j0 * item
-                at = address(bias) + j0 * item if len(bias) > 0 else 0
-                finish(dtype, c_block, c_row, x, other.strides[2], at, rows, columns, kind)
+@pasted
+def _parts(length, size):
+    return (length + size - 1) // size
 
 
-@njit
-def _ready_a(dtype, item, a, a_row, a_column, rows, kc, panels):
-    """A block of A for the tiles: (address, bytes from panel to panel, row and column strides).
+@pasted
+def _pack_b_strip(dtype, item, job, plan, part, j):
+    """Pack some panels of B, from column j of the round on: those of the first kc steps, then of the next."""
+    columns = min(STRIP_PANELS * tile_columns(dtype), part.columns - j)
+    for k in range(0, max(part.depth, 1), plan.kc):
+        kc = min(plan.kc, part.depth - k)
+        source = job.b.at + (part.k + k) * job.b.row + (part.j + j) * job.b.column
+        panels = part.b_panels + (k * plan.columns + j * kc) * item
+        pack_b(dtype, item, source, job.b.row, job.b.column, kc, columns, panels)
+        if job.sums != 0 and part.i == 0:
+            added = job.add != 0 or part.k + k > 0
+            _add_sums(dtype, item, panels, kc, columns, job.sums + (part.j + j) * item, added)
 
-    Contiguous rows are read where they are: every cache line is used up, one stream for each row of the tile.
-    Otherwise, and where the last panel would reach beyond the last row, the block is packed.
-    """
+
+@pasted
+def _pack_a_strip(dtype, item, job, plan, part, i):
+    """Pack some panels of A, from row i of the round on; if A's rows are read in place, the rows of the last tile."""
     MR = tile_rows(dtype)
-    if a_column == item and rows % MR == 0:
-        return a, MR * a_row, a_row, a_column
-    pack_a(dtype, item, a, a_row, a_column, rows, kc, panels)
-    row, column = panel_strides(dtype, item, a_column, kc)
-    return panels, MR * kc * item, row, column
+    i = i if plan.packs_a else part.rows - part.rows % MR
+    rows = min(STRIP_PANELS * MR, part.rows - i)
+    for k in range(0, part.depth, plan.kc):
+        kc = min(plan.kc, part.depth - k)
+        source = job.a.at + (part.i + i) * job.a.row + (part.k + k) * job.a.column
+        panels = part.a_panels + (k * plan.height + (i * kc if plan.packs_a else 0)) * item
+        pack_a(dtype, item, source, job.a.row, job.a.column, rows, kc, panels)
+
+
+@pasted
+def _multiply_task(dtype, item, job, plan, part, i, j, edge):
+    """A block of C, from row i and column j of the round on."""
+    MR = tile_rows(dtype)
+    rows, columns = min(plan.task_rows, part.rows - i), min(plan.task_columns, part.columns - j)
+    c = job.c.at + (part.i + i) * job.c.row + (part.j + j) * item
+    in_place = 0 if plan.packs_a else rows - rows % MR
+    for k in range(0, max(part.depth, 1), plan.kc):
+        kc = min(plan.kc, part.depth - k)
+        b = part.b_panels + (k * plan.columns + j * kc) * item
+        added = job.add != 0 or part.k + k > 0
+        if in_place > 0:
+            a = job.a.at + (part.i + i) * job.a.row + (part.k + k) * item
+            _multiply_block(
+                dtype, item, a, MR * job.a.row, job.a.row, item, b, kc, c, job.c.row, in_place, columns, added, edge
+            )
+        if rows > in_place:
+            a = part.a_panels + (k * plan.height + (i * kc if plan.packs_a else 0)) * item
+            row, column = panel_strides(dtype, item, job.a.column, kc)
+            _multiply_block(
+                dtype, item, a, MR * kc * item, row, column, b, kc, c + in_place * job.c.row, job.c.row,
+                rows - in_place, columns, added, edge,
+            )  # fmt: skip
+    if part.k + part.depth >= job.K and (job.kind != 0 or job.bias != 0):
+        x = job.other.at + (part.i + i) * job.other.row + (part.j + j) * item
+        bias = job.bias + (part.j + j) * item if job.bias != 0 else 0
+        finish(dtype, c, job.c.row, x, job.other.row, bias, rows, columns, job.kind)
 
 
 @njit
 def _multiply_block(dtype, item, a, a_panel, a_row, a_column, b_panels, kc, c, c_row, rows, columns, add, edge):
     """C (rows, columns) (+)= A B. Tiles at the edges go to a whole tile aside first, and their part to C."""
+    compiled_once()
     MR, NR = tile_rows(dtype), tile_columns(dtype)
     for j in range(0, columns, NR):
         for i in range(0, rows, MR):
@@ -132,13 +251,17 @@ def _copy_edge(dtype, item, edge, c, c_row, rows, columns, add):
 
 
 @njit
-def _add_sums(dtype, item, b_panels, kc, columns, sums, j0, add, edge):
-    """sums (+)= sum of B over k: the product of a row of ones and B, by the same tile (all its rows are alike)."""
+def _add_sums(dtype, item, b_panels, kc, columns, sums, add):
+    """sums (+)= sum of B over k, from its panels."""
+    compiled_once()
     NR = tile_columns(dtype)
-    one = edge - item  # the number before the edge tile is free
-    store(dtype, one, dtype.type(1))
     for j in range(0, columns, NR):
-        multiply_tile(dtype, one, 0, 0, b_panels + j * kc * item, kc, edge, NR * item, 0)
-        for n in range(min(NR, columns - j)):
-            value = load(dtype, edge + n * item)
-            sums[j0 + j + n] = value + sums[j0 + j + n] if add else value
+        count = min(NR, columns - j)
+        total = row(dtype, sums + j * item, count)
+        for n in range(count):
+            if not add:
+                total[n] = dtype.type(0)
+        for k in range(kc):
+            numbers = row(dtype, b_panels + (j * kc + k * NR) * item, count)
+            for n in range(count):
+                total[n] += numbers[n]

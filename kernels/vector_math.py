@@ -1,4 +1,4 @@
-"""exp, tanh, erf and GELU as polynomials, written so that LLVM can compute a whole vector of them at once.
+"""exp, tanh and erf as polynomials, written so that LLVM can compute a whole vector of them at once.
 
 `math.exp` and its kin are calls of one number each, and a loop with a call in it is not vectorised. These functions
 have neither calls nor branches: where a formula has two cases, both are computed and one is selected.
@@ -18,10 +18,10 @@ from numba import njit, types
 from numba.extending import intrinsic, overload
 
 # contract: x * y + z may be one FMA. No other liberty: reassociation would undo the rounding tricks below.
-_inline = njit(forceinline=True, fastmath={"contract"}, error_model="numpy")
+inline = njit(forceinline=True, fastmath={"contract"}, error_model="numpy")
 
 
-def _per_dtype(float32, float64):
+def per_dtype(float32, float64):
     """A function f(x) for compiled code: the tuple of constants in the precision of x.
 
     A bare literal is a float64, and one float64 in a float32 loop doubles the width of everything after it.
@@ -39,7 +39,7 @@ def _per_dtype(float32, float64):
     return constants
 
 
-def _polynomial(float32, float64):
+def horner(float32, float64):
     """A function f(x) for compiled code: Horner's rule with the coefficients for the precision of x."""
 
     @intrinsic
@@ -57,23 +57,21 @@ def _polynomial(float32, float64):
     return polynomial
 
 
-def _same(*values):
-    return _per_dtype(values, values)
+def same(*values):
+    return per_dtype(values, values)
 
 
-_ONE = _same(1)
-_EXP_CONSTANTS = _per_dtype(  # lowest and highest x, 1 / ln 2, 1.5 * 2**(mantissa bits), ln 2 in two parts, 1 / 2
+_ONE = same(1)
+_EXP_CONSTANTS = per_dtype(  # lowest and highest x, 1 / ln 2, 1.5 * 2**(mantissa bits), ln 2 in two parts, 1 / 2
     float32=(-104, 89, 1 / math.log(2), 1.5 * 2**23, 0.693359375, -2.12194440054690583e-4, 0.5),
     float64=(-746, 710, 1 / math.log(2), 1.5 * 2**52, 0.69314718036912382, 1.9082149292705877e-10, 0.5),
 )
-_TANH_CONSTANTS = _same(0.625, 1, 2)
-_ERFC_CONSTANTS = _per_dtype(float32=(1, 2, 3, 10.5), float64=(1, 2, 3, 28))  # beyond the last, e**(-z * z) is 0
-_NORMAL_CONSTANTS = _same(1, 0.5, math.sqrt(0.5), 1 / math.sqrt(2 * math.pi))
-_GELU_TANH_CONSTANTS = _same(2 * math.sqrt(2 / math.pi), 0.044715, 3, 1)
+_TANH_CONSTANTS = same(0.625, 1, 2)
+_ERFC_CONSTANTS = per_dtype(float32=(1, 2, 3, 10.5), float64=(1, 2, 3, 28))  # beyond the last, e**(-z * z) is 0
 
 # e**r on |r| <= ln 2 / 2; (1 + 2 z) e**(z * z) erfc(z) in t = (z - 3) / (z + 3); erf(x) / x in x**2 for |x| <= 1;
 # (tanh(x) / x - 1) / x**2 in x**2 for |x| <= 0.625
-_EXP_POLYNOMIAL = _polynomial(
+_EXP_POLYNOMIAL = horner(
     float32=(
         1.0,
         1.00000004,
@@ -99,7 +97,7 @@ _EXP_POLYNOMIAL = _polynomial(
         2.09215799649503e-9,
     ),
 )
-_ERFCX_POLYNOMIAL = _polynomial(
+_ERFCX_POLYNOMIAL = horner(
     float32=(
         1.25300806,
         -0.135621149,
@@ -137,7 +135,7 @@ _ERFCX_POLYNOMIAL = _polynomial(
         2.3026697174523651e-8,
     ),
 )
-_ERF_POLYNOMIAL = _polynomial(
+_ERF_POLYNOMIAL = horner(
     float32=(
         1.12837917,
         -0.376126267,
@@ -162,7 +160,7 @@ _ERF_POLYNOMIAL = _polynomial(
         -7.7958988270021422e-10,
     ),
 )
-_TANH_POLYNOMIAL = _polynomial(
+_TANH_POLYNOMIAL = horner(
     float32=(
         -0.333333289,
         0.133327697,
@@ -203,7 +201,7 @@ def _power_of_two(typingctx, shifted):
     return shifted(shifted), codegen
 
 
-@_inline
+@inline
 def exp(x):
     """e**x.
 
@@ -220,7 +218,7 @@ def exp(x):
     return _EXP_POLYNOMIAL(r) * _power_of_two(first) * _power_of_two(second)
 
 
-@_inline
+@inline
 def tanh(x):
     """(e**2x - 1) / (e**2x + 1); near 0, where that cancels, x (1 + x**2 P(x**2))."""
     border, one, two = _TANH_CONSTANTS(x)
@@ -232,15 +230,15 @@ def tanh(x):
     return near if size < border else far
 
 
-@_inline
+@inline
 def sigmoid(x):
     """1 / (1 + e**-x)."""
     (one,) = _ONE(x)
     return one / (one + exp(-x))
 
 
-@_inline
-def _scaled_erfc(z):
+@inline
+def scaled_erfc(z):
     """e**(z * z) erfc(z) for z >= 0: a function that falls slowly, from 1 towards 1 / (z sqrt(pi)).
 
     (1 + 2 z) times it is nearly constant, and t = (z - 3) / (z + 3) maps all of z >= 0 to -1 <= t < 1.
@@ -253,58 +251,12 @@ def _scaled_erfc(z):
     return _ERFCX_POLYNOMIAL(t) * above * inverse
 
 
-@_inline
+@inline
 def erf(x):
     """2 / sqrt(pi) times the integral of e**(-t * t) from 0 to x: x P(x**2) near 0, else 1 - erfc(x)."""
     (one,) = _ONE(x)
     size = abs(x)
     squared = x * x
-    far = one - exp(-squared) * _scaled_erfc(size)
+    far = one - exp(-squared) * scaled_erfc(size)
     far = -far if x < 0 else far
     return x * _ERF_POLYNOMIAL(squared) if size < one else far
-
-
-@_inline
-def _normal(x):
-    """(Phi(x), e**(-x * x / 2)): the normal distribution function, and its density before scaling.
-
-    The tail beyond |x| is erfc(|x| / sqrt(2)) / 2; computed itself, and not as 1 - erf, it keeps all its digits.
-    """
-    one, half, sqrt_half, _ = _NORMAL_CONSTANTS(x)
-    bell = exp(-half * x * x)
-    tail = half * bell * _scaled_erfc(abs(x) * sqrt_half)
-    return (tail if x < 0 else one - tail), bell
-
-
-@_inline
-def gelu(x):
-    """x Phi(x), the exact form."""
-    return x * _normal(x)[0]
-
-
-@_inline
-def gelu_grad(x):
-    """d/dx (x Phi(x)) = Phi(x) + x phi(x)."""
-    cdf, bell = _normal(x)
-    return cdf + x * bell * _NORMAL_CONSTANTS(x)[3]
-
-
-@_inline
-def gelu_tanh(x):
-    """x (1 + tanh(w)) / 2 with w = sqrt(2 / pi) (x + 0.044715 x**3). Note (1 + tanh(w)) / 2 = sigmoid(2 w)."""
-    slope, cubic, _, _ = _GELU_TANH_CONSTANTS(x)
-    return x * sigmoid(slope * (x + cubic * x * x * x))
-
-
-@_inline
-def gelu_tanh_grad(x):
-    """d/dx (x s) = s + x s' with s = sigmoid(v), v = 2 w, s' = s (1 - s) v'.
-
-    With e = e**-|v|, s (1 - s) = e / (1 + e)**2 for either sign of v, and no digits cancel.
-    """
-    slope, cubic, three, one = _GELU_TANH_CONSTANTS(x)
-    v = slope * (x + cubic * x * x * x)
-    e = exp(-abs(v))
-    inverse = one / (one + e)
-    s = e * inverse if v < 0 else inverse
-    return s + x * e * inverse * inverse * slope * (one + three * cubic * x * x)

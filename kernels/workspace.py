@@ -12,26 +12,30 @@ import numpy as np
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
-class _Kept(threading.local):
+class _Memory(threading.local):
+    """For each purpose a piece of memory, and the arrays that were made of it."""
+
     def __init__(self):
-        self.memory = np.empty(0, np.uint8)
+        self.pieces = {}
         self.views = {}
 
 
-_kept = _Kept()
+_kept = _Memory()
 
 
-def scratch(lanes: int, size: int, dtype: np.dtype) -> np.ndarray:
+def scratch(lanes: int, size: int, dtype: np.dtype, purpose: str = "") -> np.ndarray:
     """(lanes, size) array, uninitialised, whose first element starts a cache line.
 
-    The next call of the same Python thread may return the same memory: use it within one call only.
+    The next call for the same purpose in the same Python thread may return the same memory: use it within one call
+    only.
     """
+    views = _kept.views.setdefault(purpose, {})
     key = lanes, size, dtype
-    if key not in _kept.views:
+    if key not in views:
         length = lanes * size * dtype.itemsize
-        if length > len(_kept.memory):
+        if length > len(_kept.pieces.get(purpose, b"")):
             memory = np.empty(length + ALIGNMENT, np.uint8)
-            _kept.memory = memory[-memory.ctypes.data % ALIGNMENT :]
-            _kept.views.clear()
-        _kept.views[key] = _kept.memory[:length].view(dtype).reshape(lanes, size)
-    return _kept.views[key]
+            _kept.pieces[purpose] = memory[-memory.ctypes.data % ALIGNMENT :]
+            views.clear()
+        views[key] = _kept.pieces[purpose][:length].view(dtype).reshape(lanes, size)
+    return views[key]
