@@ -1,31 +1,64 @@
-"""Twin of minibert.ops.feed_forward: GELU on the way up and its derivative on the way back are epilogues."""
+"""Twin of minibert.ops.feed_forward, some rows at a time: the wide (rows, F) arrays stay in the last-level cache.
+
+Of those arrays only u = x W_1 + b_1 is kept whole, for backward. gelu(u), which would be as large, is computed a second
+time there: that is cheaper than the way to memory and back. GELU and its derivative are epilogues of products.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
+from minibert.kernels.activations import apply_gelu
+from minibert.kernels.compile import as_rows
 from minibert.kernels.linear_gelu import LinearGeluCache
 from minibert.kernels.matmul import matmul, matmul_gelu, matmul_gelu_grad, weight_gradient
+
+WIDE_BYTES = 4 * 1024 * 1024  # of a (rows, F) array
 
 
 class FeedForwardCache(NamedTuple):
     up: LinearGeluCache
-    h: np.ndarray  # (..., F) gelu(u)
     w_2: np.ndarray  # (F, D)
 
 
 def feed_forward(
     x: np.ndarray, w_1: np.ndarray, b_1: np.ndarray, w_2: np.ndarray, b_2: np.ndarray, tanh_form: bool
 ) -> tuple[np.ndarray, FeedForwardCache]:
-    """FFN(x) = gelu(x W_1 + b_1) W_2 + b_2."""
-    h, u = matmul_gelu(x, w_1, b_1, tanh=tanh_form)  # (..., F) both
-    cache = FeedForwardCache(LinearGeluCache(x, w_1, u, tanh_form), h, w_2)
-    return matmul(h, w_2, bias=b_2), cache  # (..., D)
+    """FFN(x) = gelu(x W_1 + b_1) W_2 + b_2. A strided x is copied first."""
+    rows = as_rows(x)  # (N, D)
+    u, y = np.empty((len(rows), len(w_2)), x.dtype), np.empty((len(rows), w_2.shape[1]), x.dtype)  # (N, F), (N, D)
+    for part in _parts(u):
+        h, _ = matmul_gelu(rows[part], w_1, b_1, u=u[part], tanh=tanh_form)  # (rows, F)
+        matmul(h, w_2, y[part], bias=b_2)
+    cache = FeedForwardCache(LinearGeluCache(x, w_1, u, tanh_form), w_2)
+    return y.reshape(*x.shape[:-1], y.shape[1]), cache
 
 
 def feed_forward_backward(
     dy: np.ndarray, cache: FeedForwardCache
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """dy (..., D)  ->  dx (..., D), dw_1 (D, F), db_1 (F,), dw_2 (F, D), db_2 (D,)."""
-    (x, w_1, u, tanh_form), h, w_2 = cache
-    du = matmul_gelu_grad(dy, w_2.T, u, tanh=tanh_form)  # (..., F) = (dy W_2^T) gelu'(u)
-    return matmul(du, w_1.T), *weight_gradient(x, du), *weight_gradient(h, dy)
+    """dy (..., D)  ->  dx (..., D), dw_1 (D, F), db_1 (F,), dw_2 (F, D), db_2 (D,).
+
+    The gradients of the weights are added up over the parts, in their order.
+    """
+    (x, w_1, u, tanh_form), w_2 = cache
+    rows, drows = as_rows(x), as_rows(dy)  # (N, D) both
+    dx = np.empty_like(rows)
+    first, second = _zeros(w_1), _zeros(w_2)
+    for part in _parts(u):
+        du = matmul_gelu_grad(drows[part], w_2.T, u[part], tanh=tanh_form)  # (rows, F) = (dy W_2^T) gelu'(u)
+        matmul(du, w_1.T, dx[part])
+        weight_gradient(rows[part], du, *first, add=True)
+        weight_gradient(apply_gelu(u[part], tanh_form), drows[part], *second, add=True)
+    return dx.reshape(x.shape), *first, *second
+
+
+def _parts(u: np.ndarray) -> list[slice]:
+    """Equal parts of the rows of u (N, F)."""
+    count = max(1, -(-u.nbytes // WIDE_BYTES))
+    size = max(1, -(-len(u) // count))
+    return [slice(i, i + size) for i in range(0, len(u), size)]
+
+
+def _zeros(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients of a weight (I, O) and of its bias (O,)."""
+    return np.zeros(weight.shape, weight.dtype), np.zeros(weight.shape[1], weight.dtype)
