@@ -19,7 +19,8 @@ from minibert.kernels.microkernel import host_tile
 PANEL_BYTES = 16 * 1024
 BLOCK_BYTES = 144 * 1024
 SHARED_BYTES = 6 * 1024 * 1024
-DEPTH = 1024  # steps of k of a round, at most
+PAGE = 4096  # bytes
+DEPTH = 512  # steps of k of a round, at most
 TASK_COLUMNS = 512  # the most
 TASKS = 16  # of a round, if it is large: so that a thread that is held up does not hold up the others
 TASK_WORK = 1e6  # multiply-adds of a task at least, about 20 microseconds
@@ -32,7 +33,7 @@ class Plan(NamedTuple):
     """How products of one shape are done. Sizes in numbers, not bytes."""
 
     together: int  # 1: all threads share each product; 0: each thread takes whole ones
-    packs_a: int  # 0: the rows of A are contiguous, and read where they are
+    packs_a: int  # 0: A is read where it is
     rows: int  # of a round
     columns: int
     depth: int
@@ -56,23 +57,33 @@ def split(length: int, most: int, multiple: int) -> tuple[int, int]:
     return size, max(1, -(-length // size))
 
 
+def is_read_in_place(row: int, column: int, item: int) -> bool:
+    """Whether the tile can read A where it is, given A's strides in bytes.
+
+    It takes MR numbers of a column of A at a time. Where rows are contiguous, each of its MR streams uses up its cache
+    lines; where columns are, MR numbers lie in one line, and the rest of the line serves the next tiles, if the
+    columns are not so far apart that the lines fall into few places of the cache, and each on a memory page of its own.
+    """
+    return column == item or (row == item and abs(column) < PAGE)
+
+
 @cache
-def plan(M: int, N: int, K: int, matrices: int, contiguous: bool, dtype: np.dtype) -> Plan:
-    """The plan for so many products C (M, N) = A (M, K) B (K, N); `contiguous`: the rows of A are."""
+def plan(M: int, N: int, K: int, matrices: int, in_place: bool, dtype: np.dtype) -> Plan:
+    """The plan for so many products C (M, N) = A (M, K) B (K, N); `in_place`: A is read where it is."""
     tile, item = host_tile(dtype), dtype.itemsize
     MR, NR = tile.rows, tile.columns
     kc, _ = split(K, PANEL_BYTES // (NR * item), 8)
     depth, depth_rounds = split(K, DEPTH, kc)
     room = SHARED_BYTES // item // depth  # rows of A and columns of B together
-    rows, row_rounds = (max(M, 1), 1) if contiguous else split(M, 2 * room // 3, MR)
-    height = MR if contiguous else rows
+    rows, row_rounds = (max(M, 1), 1) if in_place else split(M, 2 * room // 3, MR)
+    height = MR if in_place else rows
     columns, column_rounds = split(N, max(NR, room - height), NR)
     work = M * N * K
     together = work >= (SERIAL_WORK if matrices == 1 else TOGETHER_WORK)
     task_rows, task_columns = _task(rows, columns, depth, kc, MR, NR, item)
     panels = -(-(columns + height) * depth // 16) * 16  # 16 float32: a cache line
     return Plan(
-        int(together), int(not contiguous), rows, columns, depth, row_rounds, column_rounds, depth_rounds,
+        int(together), int(not in_place), rows, columns, depth, row_rounds, column_rounds, depth_rounds,
         task_rows, task_columns, kc, height, panels,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ threads. `out` arrays must not overlap the operands.
 import math
 
 import numpy as np
-from minibert.kernels.blocking import SERIAL_WORK, TINY_WORK, plan
+from minibert.kernels.blocking import SERIAL_WORK, TINY_WORK, is_read_in_place, plan
 from minibert.kernels.epilogue import GELU, GELU_GRAD, GELU_TANH, GELU_TANH_GRAD, PLAIN
 from minibert.kernels.microkernel import host_tile
 from minibert.kernels.product import EDGE, phases, product
@@ -106,11 +106,15 @@ def _output(out, a, b):
 
 def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=False):
     """Bring the operands to four axes and run the compiled product."""
+    if out.size == 0 and sums is None:
+        return
     if out.size and out.strides[-1] != out.itemsize and out.shape[-1] > 1:  # the tile writes along rows: make some
         rows = out.copy("C") if add else np.empty(out.shape, out.dtype)
         _multiply(a, b, rows, bias=bias, other=other, sums=sums, kind=kind, add=add)
         out[...] = rows
         return
+    if bias is not None and bias.shape != out.shape[-1:]:
+        raise ValueError(f"bias {bias.shape} does not fit a product with {out.shape[-1]} columns")
     if kind == PLAIN and out.size * a.shape[-1] <= TINY_WORK:
         _by_numpy(a, b, out, bias, sums, add)
         return
@@ -118,9 +122,7 @@ def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=Fa
     nothing, no_other = _NOTHING[out.dtype]
     bias = nothing if bias is None else np.ascontiguousarray(bias, out.dtype)
     P, Q, M, N = out.shape
-    if len(bias) not in (0, N):
-        raise ValueError(f"bias {bias.shape} does not fit a product with {N} columns")
-    how = plan(M, N, a.shape[3], P * Q, a.strides[3] == a.itemsize, out.dtype)
+    how = plan(M, N, a.shape[3], P * Q, is_read_in_place(*a.strides[2:], a.itemsize), out.dtype)
     with _threads(how, P * Q, P * Q * M * N * a.shape[3]) as threads:
         panels = scratch(1 if how.together else threads, how.panels, out.dtype, "panels")
         edges = scratch(threads, _EDGE[out.dtype], out.dtype, "edges")

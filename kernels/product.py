@@ -24,11 +24,13 @@ from minibert.kernels.microkernel import multiply_tile
 from minibert.kernels.packing import pack_a, pack_b, panel_strides, tile_columns, tile_rows
 from numba import njit, prange, types
 
-STRIP_PANELS = 8  # panels of B, or of A, that are packed as one task
+STRIP, WIDE_STRIP = 8, 32  # panels that are packed as one task
 EDGE = 16  # where the edge tile begins in a thread's own scratch memory; before it there is room for a number
 
 
-pasted = njit(inline="always")  # into the one place that calls it: LLVM works through every compiled function in each caller
+pasted = njit(
+    inline="always"
+)  # into the one place that calls it: LLVM works through every compiled function in each caller
 
 
 class Matrix(NamedTuple):
@@ -145,19 +147,22 @@ def _round(item, job, plan, number, panels):
 def _tasks(dtype, item, job, plan, part, packing, counter, edge):
     """Take tasks of packing, or of multiplying, until none is left."""
     MR, NR = tile_rows(dtype), tile_columns(dtype)
-    b_strips = _parts(part.columns, STRIP_PANELS * NR)
-    a_strips = _parts(part.rows, STRIP_PANELS * MR) if plan.packs_a else int(part.rows % MR > 0)
+    blocks = max(1, _parts(part.depth, plan.kc))
+    b_wide, a_wide = _strip(job.b.column == item) * NR, _strip(job.a.row == item) * MR
+    b_tasks = blocks * _parts(part.columns, b_wide)
+    a_tasks = blocks * (_parts(part.rows, a_wide) if plan.packs_a else int(part.rows % MR > 0))
     row_tasks = _parts(part.rows, plan.task_rows)
-    tasks = b_strips + a_strips if packing else row_tasks * _parts(part.columns, plan.task_columns)
+    tasks = b_tasks + a_tasks if packing else row_tasks * _parts(part.columns, plan.task_columns)
     task = fetch_add(counter)
     while task < tasks:
         if not packing:
             i, j = task % row_tasks * plan.task_rows, task // row_tasks * plan.task_columns
             _multiply_task(dtype, item, job, plan, part, i, j, edge)
-        elif task < b_strips:
-            _pack_b_strip(dtype, item, job, plan, part, task * STRIP_PANELS * NR)
+        elif task < b_tasks:
+            _pack_b_strip(dtype, item, job, plan, part, task % blocks * plan.kc, task // blocks * b_wide, b_wide)
         else:
-            _pack_a_strip(dtype, item, job, plan, part, (task - b_strips) * STRIP_PANELS * MR)
+            task -= b_tasks
+            _pack_a_strip(dtype, item, job, plan, part, task % blocks * plan.kc, task // blocks * a_wide, a_wide)
         task = fetch_add(counter)
 
 
@@ -167,30 +172,28 @@ def _parts(length, size):
 
 
 @pasted
-def _pack_b_strip(dtype, item, job, plan, part, j):
-    """Pack some panels of B, from column j of the round on: those of the first kc steps, then of the next."""
-    columns = min(STRIP_PANELS * tile_columns(dtype), part.columns - j)
-    for k in range(0, max(part.depth, 1), plan.kc):
-        kc = min(plan.kc, part.depth - k)
-        source = job.b.at + (part.k + k) * job.b.row + (part.j + j) * job.b.column
-        panels = part.b_panels + (k * plan.columns + j * kc) * item
-        pack_b(dtype, item, source, job.b.row, job.b.column, kc, columns, panels)
-        if job.sums != 0 and part.i == 0:
-            added = job.add != 0 or part.k + k > 0
-            _add_sums(dtype, item, panels, kc, columns, job.sums + (part.j + j) * item, added)
+def _strip(adjacent):
+    """Panels that are packed as one task. Where their numbers are adjacent in memory, it should be a long way."""
+    return WIDE_STRIP if adjacent else STRIP
 
 
 @pasted
-def _pack_a_strip(dtype, item, job, plan, part, i):
-    """Pack some panels of A, from row i of the round on; if A's rows are read in place, the rows of the last tile."""
-    MR = tile_rows(dtype)
-    i = i if plan.packs_a else part.rows - part.rows % MR
-    rows = min(STRIP_PANELS * MR, part.rows - i)
-    for k in range(0, part.depth, plan.kc):
-        kc = min(plan.kc, part.depth - k)
-        source = job.a.at + (part.i + i) * job.a.row + (part.k + k) * job.a.column
-        panels = part.a_panels + (k * plan.height + (i * kc if plan.packs_a else 0)) * item
-        pack_a(dtype, item, source, job.a.row, job.a.column, rows, kc, panels)
+def _pack_b_strip(dtype, item, job, plan, part, k, j, most):
+    """Pack some panels of B, kc steps from k and columns from j of the round on."""
+    columns, kc = min(most, part.columns - j), min(plan.kc, part.depth - k)
+    source = job.b.at + (part.k + k) * job.b.row + (part.j + j) * job.b.column
+    pack_b(
+        dtype, item, source, job.b.row, job.b.column, kc, columns, part.b_panels + (k * plan.columns + j * kc) * item
+    )
+
+
+@pasted
+def _pack_a_strip(dtype, item, job, plan, part, k, i, most):
+    """Pack some panels of A; where A's rows are read in place, only the rows of the last tile, which is not full."""
+    first = i if plan.packs_a else part.rows - part.rows % tile_rows(dtype)
+    rows, kc = min(most, part.rows - first), min(plan.kc, part.depth - k)
+    source = job.a.at + (part.i + first) * job.a.row + (part.k + k) * job.a.column
+    pack_a(dtype, item, source, job.a.row, job.a.column, rows, kc, part.a_panels + (k * plan.height + i * kc) * item)
 
 
 @pasted
@@ -205,9 +208,22 @@ def _multiply_task(dtype, item, job, plan, part, i, j, edge):
         b = part.b_panels + (k * plan.columns + j * kc) * item
         added = job.add != 0 or part.k + k > 0
         if in_place > 0:
-            a = job.a.at + (part.i + i) * job.a.row + (part.k + k) * item
+            a = job.a.at + (part.i + i) * job.a.row + (part.k + k) * job.a.column
             _multiply_block(
-                dtype, item, a, MR * job.a.row, job.a.row, item, b, kc, c, job.c.row, in_place, columns, added, edge
+                dtype,
+                item,
+                a,
+                MR * job.a.row,
+                job.a.row,
+                job.a.column,
+                b,
+                kc,
+                c,
+                job.c.row,
+                in_place,
+                columns,
+                added,
+                edge,
             )
         if rows > in_place:
             a = part.a_panels + (k * plan.height + (i * kc if plan.packs_a else 0)) * item
@@ -216,6 +232,8 @@ def _multiply_task(dtype, item, job, plan, part, i, j, edge):
                 dtype, item, a, MR * kc * item, row, column, b, kc, c + in_place * job.c.row, job.c.row,
                 rows - in_place, columns, added, edge,
             )  # fmt: skip
+        if job.sums != 0 and part.i + i == 0:
+            _add_sums(dtype, item, b, kc, columns, job.sums + (part.j + j) * item, added)
     if part.k + part.depth >= job.K and (job.kind != 0 or job.bias != 0):
         x = job.other.at + (part.i + i) * job.other.row + (part.j + j) * item
         bias = job.bias + (part.j + j) * item if job.bias != 0 else 0
