@@ -27,10 +27,8 @@ from numba import njit, prange, types
 STRIP, WIDE_STRIP = 8, 32  # panels that are packed as one task
 EDGE = 16  # where the edge tile begins in a thread's own scratch memory; before it there is room for a number
 
-
-pasted = njit(
-    inline="always"
-)  # into the one place that calls it: LLVM works through every compiled function in each caller
+# Into the one place that calls it: LLVM works through every compiled function again in each of its callers.
+pasted = njit(inline="always")
 
 
 class Matrix(NamedTuple):
