@@ -1,11 +1,13 @@
 """Rung 3 for blocks: every element of every input and parameter, with dropout on."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from minibert.blocks.attention import self_attention, self_attention_backward
 from minibert.blocks.embeddings import embeddings, embeddings_backward
-from minibert.blocks.encoder import LayerSettings, encoder, encoder_backward, encoder_layer, encoder_layer_backward
+from minibert.blocks.encoder import encoder_layer, encoder_layer_backward
 from minibert.blocks.feed_forward import TANH_FORM, feed_forward, feed_forward_backward
 from minibert.blocks.heads import pooler, pooler_backward, transform, transform_backward
 from minibert.blocks.losses import (
@@ -14,6 +16,7 @@ from minibert.blocks.losses import (
     next_sentence_loss,
     next_sentence_loss_backward,
 )
+from minibert.blocks.stack import LayerSettings, stack, stack_backward
 from minibert.gradcheck import check_gradients
 
 B, T, D, H, F, V = 2, 5, 6, 3, 7, 9
@@ -76,14 +79,15 @@ def test_encoder_layer():
     assert worst(forward, inputs, pair("xp", encoder_layer_backward)) <= 1e-6
 
 
-def test_encoder():
+def test_stack():
     inputs = {"x": normal(B, T, D), "p": {"layers": {"0": layer_params(), "1": layer_params()}}}
 
     def forward(i):
-        hidden, caches = encoder(i["x"], i["p"], SETTINGS, MASK, 5)
+        hidden, caches = stack(encoder_layer, i["x"], i["p"], SETTINGS, MASK, 5)
         return hidden[-1], caches
 
-    assert worst(forward, inputs, pair("xp", encoder_backward)) <= 1e-6
+    backward = partial(stack_backward, encoder_layer_backward)
+    assert worst(forward, inputs, pair("xp", backward)) <= 1e-6
 
 
 @pytest.mark.parametrize("positions", [np.arange(T), np.tile(np.arange(T), (B, 1))])

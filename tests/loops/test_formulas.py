@@ -8,8 +8,9 @@ import pytest
 from minibert import BertConfig, BertForPreTraining, ops
 from minibert.blocks.attention import self_attention
 from minibert.blocks.embeddings import embeddings
-from minibert.blocks.encoder import LayerSettings, encoder_layer
+from minibert.blocks.encoder import encoder_layer
 from minibert.blocks.losses import masked_lm_loss, next_sentence_loss
+from minibert.blocks.stack import LayerSettings
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-13}  # a few products deep, in float64
 
