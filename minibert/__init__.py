@@ -4,6 +4,9 @@ from minibert.dispatch import backend, get_backend, set_backend, watch
 from minibert.errors import MinibertError
 from minibert.models.bert import BertConfig, BertModel
 from minibert.models.bert_heads import BertForMaskedLM, BertForNextSentencePrediction, BertForPreTraining
+from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel, OpenAIGPTModel
+from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
+from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM, RobertaModel
 from minibert.training.optimizer import AdamW
 
 __version__ = "0.1.0"
@@ -15,7 +18,16 @@ __all__ = [
     "BertForNextSentencePrediction",
     "BertForPreTraining",
     "BertModel",
+    "GPT2Config",
+    "GPT2LMHeadModel",
+    "GPT2Model",
     "MinibertError",
+    "OpenAIGPTConfig",
+    "OpenAIGPTLMHeadModel",
+    "OpenAIGPTModel",
+    "RobertaConfig",
+    "RobertaForMaskedLM",
+    "RobertaModel",
     "backend",
     "get_backend",
     "set_backend",

@@ -11,7 +11,7 @@ from minibert.errors import DataError
 from minibert.models.base import Losses
 from minibert.models.decoder import DecoderModel, mask_positions
 from minibert.models.gpt_names import PREFIX
-from minibert.models.inputs import check_labels
+from minibert.models.inputs import check_ids, check_labels, check_mask
 from minibert.models.outputs import CausalLMOutput
 from minibert.ops import IGNORE_INDEX, cross_entropy, linear
 from minibert.tree import Tree
@@ -80,10 +80,12 @@ class CausalLM(DecoderModel):
         past : KeyValueCache
             For the next call.
         """
-        past = self.new_past(len(input_ids)) if past is None else past
+        B, T = check_ids("input_ids", input_ids, self.config.vocab_size).shape
+        past = self.new_past(B) if past is None else past
         positions = None
         if attention_mask is not None:
-            positions = mask_positions(np.asarray(attention_mask))[:, past.length :]  # (B, T)
+            mask = check_mask(attention_mask, (B, past.length + T))
+            positions = mask_positions(mask)[:, past.length :]  # (B, T)
         inputs = self.check(input_ids, attention_mask, positions, past)
         hidden, more = self._read(inputs, past, True, False, False)
         return self._logits(hidden[:, -1]), more["past_key_values"]

@@ -29,8 +29,9 @@ class DecoderInput(NamedTuple):
 
 
 def mask_positions(mask: np.ndarray) -> np.ndarray:
-    """mask (B, S) of 1 (token) and 0 (padding)  ->  (B, S): how many tokens stand to the left, in padding 0."""
-    return np.maximum(np.cumsum(mask, axis=1) - 1, 0) * mask.astype(bool)
+    """mask (B, S) of 1 (token) and 0 (padding)  ->  (B, S): where each token stands among tokens; 0 in padding."""
+    tokens = np.asarray(mask, bool)
+    return np.where(tokens, np.cumsum(tokens, axis=1) - 1, 0)
 
 
 class DecoderModel(Model):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from minibert.errors import ConfigError
 from minibert.models.bert import BertConfig, BertModel
 from minibert.models.bert_heads import BertForMaskedLM
 from minibert.models.bert_names import canonical, name_table
@@ -56,6 +57,15 @@ class RobertaConfig(BertConfig):
     pad_token_id: int = 1
     bos_token_id: int | None = 0
     eos_token_id: int | None = 2
+
+    def validate(self) -> None:
+        """Raise `ConfigError` if a value, or a combination of values, cannot work."""
+        super().validate()
+        rows = min(self.vocab_size, self.max_position_embeddings - 1)  # behind the padding's position comes the first
+        if not 0 <= self.pad_token_id < rows:
+            raise ConfigError(
+                f"pad_token_id must be within 0..{rows - 1}, a row of both tables, but is {self.pad_token_id}"
+            )
 
     @property
     def max_length(self) -> int:
