@@ -8,10 +8,9 @@ for each task, a block of C, taken by whichever thread is free
         after the last k: the epilogue, while the rows of C are in cache
 """
 
-from functools import cache
-
 import numpy as np
 from minibert.kernels.blocking import Plan
+from minibert.kernels.compile import compiled
 from minibert.kernels.epilogue import finish
 from minibert.kernels.memory import address, fetch_add, load, store
 from minibert.kernels.microkernel import multiply_tile
@@ -31,17 +30,16 @@ def _product(a, b, c, other, bias, sums, add, kind, plan, counter, buffers):
             _lane(a, b, c, other, bias, sums, add, kind, plan, counter, buffers[lane])
 
 
-@cache
-def product(dtype: np.dtype):
-    """The compiled product of a dtype, for every layout: compiled at first use, or read from Numba's cache."""
+@compiled(_product)
+def product(dtype: np.dtype) -> types.Type:
+    """The types of its arguments: `product(dtype)` is the compiled product, for every layout."""
     number = types.float32 if dtype == np.float32 else types.float64
     read, write = types.Array(number, 4, "A", readonly=True), types.Array(number, 4, "A")
     vector = types.Array(number, 1, "C", readonly=True)
-    signature = types.void(
+    return types.void(
         *(read, read, write, write, vector, types.Array(number, 1, "C"), types.intp, types.intp),
         *(types.NamedUniTuple(types.intp, 7, Plan), types.Array(types.intp, 1, "C"), types.Array(number, 2, "C")),
     )
-    return njit(signature, parallel=True, cache=True)(_product)
 
 
 @njit
