@@ -121,5 +121,7 @@ def _load_kernels() -> dict[str, Callable]:
     except ModuleNotFoundError as error:
         if error.name not in ("numba", "llvmlite"):
             raise
-        raise MissingExtraError('the numba backend needs Numba: pip install "minibert-numpy[numba]"') from error
+        raise MissingExtraError(
+            f"the numba backend needs {error.name}: pip install numba, or use the numpy backend"
+        ) from error
     return {name: twin for name, twin in vars(kernels).items() if inspect.isfunction(twin)}

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 
 from minibert import dispatch
+from minibert.cli.backend import add_backend, compile_ahead
 from minibert.cli.small_models import MODELS, small_model
 from minibert.errors import ConfigError, MinibertError
 from minibert.gradcheck import GradientError, check_direction, check_gradients
@@ -23,8 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", type=Literal[tuple(MODELS)], default="bert", help="which kind of model to check")
     parser.add_argument("--samples", type=int, default=10, help="elements of each parameter to check (0: all of them)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights, the batch and the choice of elements")
-    backends = Literal[dispatch.BACKENDS]
-    parser.add_argument("--backend", type=backends, default="numpy", help="whose backward passes to check")
+    add_backend(parser, "whose backward passes to check")
 
 
 def run(args: dict[str, Any]) -> None:
@@ -33,6 +33,7 @@ def run(args: dict[str, Any]) -> None:
         if args[name] < 0:
             raise ConfigError(f"--{name} must not be negative, but is {args[name]}")
     small = small_model(args["model"], args["seed"])
+    compile_ahead(args["backend"], "float64")
     print(f"loss = {small.title}; slope of the loss by one element:\n")
     print(f"{'parameter':<44} {'shape':>9} {'checked':>8} {'backward pass':>14} {'difference':>14} {'rel. error':>11}")
     with dispatch.backend(args["backend"]):
