@@ -1,6 +1,6 @@
 """minibert: transformer pre-training from scratch in NumPy, every backward pass by hand."""
 
-from minibert.dispatch import backend, get_backend, set_backend, watch
+from minibert.dispatch import backend, get_backend, no_grad, set_backend, watch
 from minibert.errors import MinibertError
 from minibert.models.bert import BertConfig, BertModel
 from minibert.models.bert_heads import BertForMaskedLM, BertForNextSentencePrediction, BertForPreTraining
@@ -30,6 +30,7 @@ __all__ = [
     "RobertaModel",
     "backend",
     "get_backend",
+    "no_grad",
     "set_backend",
     "watch",
 ]
