@@ -16,7 +16,7 @@ than dtable by up to SPARE bytes, as long as dtable lives, and logits that find 
 
 Liger Kernel (Hsu et al. 2024, arXiv:2410.10989) needs three products as well: it takes some targets at a time, with
 all their words, and makes the gradients in forward. But then the table and dtable (of bert-mini 31 MB each) go through
-the processor once for each group of targets. With 64 targets a group, that took as long as the fourth product.
+the processor once for each group of targets: tried with 64 targets a group, it saved less than half as much time.
 """
 
 from collections.abc import Iterator
