@@ -47,6 +47,8 @@ def cross_entropy_backward(dloss: float, cache: CrossEntropyCache) -> np.ndarray
 
 def checked_labels(labels: np.ndarray, V: int) -> np.ndarray:
     """Return labels (...) as (N,) int64, contiguous. Compiled loops do not check what they index, so this does."""
+    if V == 0:
+        raise ValueError("a softmax needs at least one class, but the logits have 0 columns")
     flat = np.ascontiguousarray(labels, np.int64).reshape(-1)
     targets = flat[flat != IGNORE_INDEX]
     if targets.size and (targets.min() < 0 or targets.max() >= V):

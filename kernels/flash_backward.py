@@ -14,7 +14,6 @@ The probabilities are computed a second time from the maximum and the total that
 al. 2022, arXiv:2205.14135): e**x on numbers in cache is cheaper than the way to memory and back.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -41,9 +40,10 @@ from minibert.kernels.attention_tiles import (
     pasted,
     start,
 )
+from minibert.kernels.compile import compiled
 from minibert.kernels.memory import address, fetch_add, load, store
 from minibert.kernels.packing import pack_b, tile_rows
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import register_jitable
 
 AHEAD = 12  # rows that are asked for before they are needed
@@ -101,18 +101,17 @@ def _backward(q, k, v, mask, bias, out, stats, dout, dq, dk, dv, dbias, heads, p
         _lane(q, k, v, mask, bias, out, stats, dout, dq, dk, dv, dbias, heads, plan, how, counter, buffers[lane])
 
 
-@cache
-def backward(dtype: np.dtype):
-    """The compiled backward pass of a dtype: compiled at first use, or read from Numba's cache."""
+@compiled(_backward)
+def backward(dtype: np.dtype) -> types.Type:
+    """The types of its arguments: `backward(dtype)` is the compiled backward pass."""
     number = types.float32 if dtype == np.float32 else types.float64
     read, write = types.Array(number, 4, "A", readonly=True), types.Array(number, 4, "A")
     mask = types.Array(types.uint8, 4, "A", readonly=True)
-    signature = types.void(
+    return types.void(
         *(read, read, read, mask, read, read, types.Array(number, 4, "C"), read, write, write, write),
         *(types.Array(number, 4, "C"), types.Array(types.intp, 2, "C"), PLAN, SETTINGS),
         *(types.Array(types.intp, 1, "C"), types.Array(number, 2, "C")),
     )
-    return njit(signature, parallel=True, cache=True)(_backward)
 
 
 @helper

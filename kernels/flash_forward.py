@@ -12,7 +12,6 @@ The softmax over a row that comes in pieces ("online softmax", Milakov & Gimelsh
 known by then, and what was summed before is scaled down when the maximum grows.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -40,9 +39,10 @@ from minibert.kernels.attention_tiles import (
     pasted,
     start,
 )
+from minibert.kernels.compile import compiled
 from minibert.kernels.memory import address, fetch_add, load, store
 from minibert.kernels.packing import pack_b, tile_columns, tile_rows
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import register_jitable
 
 
@@ -77,17 +77,16 @@ def _forward(q, k, v, mask, bias, out, stats, plan, how, counter, buffers):
         _lane(q, k, v, mask, bias, out, stats, plan, how, counter, buffers[lane])
 
 
-@cache
-def forward(dtype: np.dtype):
-    """The compiled forward pass of a dtype: compiled at first use, or read from Numba's cache."""
+@compiled(_forward)
+def forward(dtype: np.dtype) -> types.Type:
+    """The types of its arguments: `forward(dtype)` is the compiled forward pass."""
     number = types.float32 if dtype == np.float32 else types.float64
     read, write = types.Array(number, 4, "A", readonly=True), types.Array(number, 4, "A")
     mask = types.Array(types.uint8, 4, "A", readonly=True)
-    signature = types.void(
+    return types.void(
         *(read, read, read, mask, read, write, types.Array(number, 4, "C"), PLAN, SETTINGS),
         *(types.Array(types.intp, 1, "C"), types.Array(number, 2, "C")),
     )
-    return njit(signature, parallel=True, cache=True)(_forward)
 
 
 @helper

@@ -1,22 +1,57 @@
-"""Twin of minibert.ops.linear_cross_entropy: a chunk of the vocabulary at a time, the logits are never whole.
+"""Twin of minibert.ops.linear_cross_entropy: the logits wait in memory that is needed later anyway.
 
 Of N targets and V words the logits are an (N, V) array, the largest of a training step by far, and its probabilities
-and gradient are as large again. Here a chunk (N, VOCABULARY) is made in a buffer, used, and overwritten by the
-next. Backward makes the logits again, chunk by chunk: one product more, instead of three large arrays less.
+and gradient are as large again. Here one chunk of the vocabulary is looked at after the other. Forward needs only the
+running maximum and total of each row; backward needs the logits themselves. To make them anew is a fourth product
+beside the three that there must be, so forward keeps them. Where? Backward will return dtable (V, D), the gradient of
+the weight, and that array has room for the logits of D targets. From the first word to the last, backward takes the
+logits of a chunk, makes their gradient in a small buffer, and writes the chunk's rows of dtable where logits have been
+that it is done with:
+
+    memory     | dtable so far | free | logits of the chunks to come |
+               0         first D    first W                         V W       W = max(D, logits a word)
+
+What this costs: dtable's memory is taken in forward already. If there are more targets than D, the memory is larger
+than dtable by up to SPARE bytes, as long as dtable lives, and logits that find no place are made anew after all.
+
+Liger Kernel (Hsu et al. 2024, arXiv:2410.10989) needs three products as well: it takes some targets at a time, with
+all their words, and makes the gradients in forward. But then the table and dtable (of bert-mini 31 MB each) go through
+the processor once for each group of targets: tried with 64 targets a group, it saved less than half as much time.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from minibert.kernels.compile import kernel
+from minibert.kernels.compile import kernel, tasks
 from minibert.kernels.cross_entropy import checked_labels, extend
 from minibert.kernels.matmul import matmul
 from minibert.kernels.vector_math import exp
 from numba import prange
 
+from minibert.dispatch import grad_enabled
 from minibert.ops.cross_entropy import IGNORE_INDEX
 
-VOCABULARY = 2048  # words a chunk: 300 targets make 2.4 MB of float32, which a last-level cache holds
+VOCABULARY = 768  # words a chunk: 300 targets make 0.9 MB of float32
+SPARE = 6_000_000  # bytes for logits beyond the size of dtable: of BERT's 30,522 words 49 targets in float32
+ROWS = 16  # whose gradients a task makes, and sums up for the bias
+
+
+class Waiting(NamedTuple):
+    """The logits of the first K targets, chunk behind chunk, in memory that is dtable in the end."""
+
+    memory: np.ndarray  # (V, max(K, D))
+    K: int
+
+    def chunk(self, words: slice) -> np.ndarray:
+        """Logits (K, words), in the memory of these words."""
+        size = words.stop - words.start
+        return self.memory[words].reshape(-1)[: self.K * size].reshape(self.K, size)
+
+    def dtable(self, D: int) -> np.ndarray:
+        """The memory from its beginning as (V, D)."""
+        V = len(self.memory)
+        return self.memory.reshape(-1)[: V * D].reshape(V, D)
 
 
 class LinearCrossEntropyCache(NamedTuple):
@@ -28,84 +63,106 @@ class LinearCrossEntropyCache(NamedTuple):
     total: np.ndarray  # (N,) sum over v of e**(logit - maximum)
     count: int
     predictions: np.ndarray  # (N,) the class with the largest logit
+    waiting: list[Waiting]  # one; none after backward, which uses it up, and none under `no_grad`
 
 
 def linear_cross_entropy(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, labels: np.ndarray, count: int | None = None
 ) -> tuple[np.floating, LinearCrossEntropyCache]:
-    """L = cross_entropy(x W + b, labels), and the predicted classes."""
-    labels = checked_labels(labels, weight.shape[1])  # (N,)
+    """L = cross_entropy(x W + b, labels), and the predicted classes. Under `no_grad` no logits are kept."""
+    N, V, dtype = len(x), weight.shape[1], x.dtype
+    labels = checked_labels(labels, V)  # (N,)
     if count is None:
         count = max(1, np.count_nonzero(labels != IGNORE_INDEX))
-    N, dtype = len(x), x.dtype
-    maximum, total, target = np.full(N, -np.inf, dtype), np.zeros(N, dtype), np.zeros(N, dtype)
+    keep = grad_enabled()
+    waiting = _room(N, weight) if keep else Waiting(np.empty((V, 0), dtype), 0)
+    maximum, best = np.full((2, N), -np.inf, dtype)
+    total, target = np.zeros((2, N), dtype)
     predictions = np.zeros(N, np.int64)
-    for first, logits in _chunks(x, weight, bias):
-        _read(dtype)(first, logits, labels, maximum, total, target, predictions)
-    losses = np.where(labels == IGNORE_INDEX, 0, np.log(total) - (target - maximum))  # (N,)
-    cache = LinearCrossEntropyCache(x, weight, bias, labels, maximum, total, count, predictions)
+    for words, buffer in _chunks(N - waiting.K, V, dtype):
+        for rows, z in (slice(0, waiting.K), waiting.chunk(words)), (slice(waiting.K, N), buffer):
+            if len(z):
+                matmul(x[rows], weight[:, words], out=z, bias=bias[words])  # (K or N - K, VOCABULARY)
+                of_rows = (a[rows] for a in (labels, maximum, total, target, best, predictions))
+                _read(dtype)(words.start, z, *of_rows)
+    with np.errstate(all="ignore"):  # a row of infinities or NaN comes out as NaN
+        losses = np.where(labels == IGNORE_INDEX, 0, np.log(total) - (target - maximum))  # (N,)
+    kept = [waiting] if keep else []
+    cache = LinearCrossEntropyCache(x, weight, bias, labels, maximum, total, count, predictions, kept)
     return losses.sum(dtype=dtype) / dtype.type(count), cache
 
 
 def linear_cross_entropy_backward(
     dloss: float, cache: LinearCrossEntropyCache
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dloss (scalar)  ->  dx (N, D), dweight (D, V), dbias (V,)."""
-    x, weight, bias, labels, maximum, total, count, _ = cache
-    dx, dbias = np.zeros(x.shape, x.dtype), np.empty(bias.shape, bias.dtype)
-    dtable = np.empty(weight.shape[::-1], weight.dtype)  # (V, D): a tied weight is the transpose of a table
-    for first, logits in _chunks(x, weight, bias):
-        chunk = slice(first, first + logits.shape[1])
-        _to_gradient(x.dtype)(first, logits, labels, maximum, total, float(dloss / count), dbias[chunk])
-        matmul(logits.T, x, out=dtable[chunk])  # (VOCABULARY, D)
-        matmul(logits, weight[:, chunk].T, out=dx, add=True)  # (N, D)
+    """dloss (scalar)  ->  dx (N, D), dweight (D, V), dbias (V,). A second call for the same cache takes longer."""
+    x, weight, bias, labels, maximum, total, count, _, waiting = cache
+    (N, D), V, dtype = x.shape, weight.shape[1], x.dtype
+    logits = waiting.pop() if waiting else _room(0, weight)
+    K, dtable = logits.K, logits.dtable(D)  # (V, D): a tied weight is the transpose of a table
+    dx, dbias = np.zeros(x.shape, dtype), np.empty(V, dtype)
+    for words, z in _chunks(N, V, dtype):
+        if K < N:
+            matmul(x[K:], weight[:, words], out=z[K:], bias=bias[words])  # (N - K, VOCABULARY)
+        sums = np.zeros((tasks(N, ROWS), z.shape[1]), dtype)
+        _to_gradient(dtype)(words.start, logits.chunk(words), z, labels, maximum, total, float(dloss / count), sums)
+        dbias[words] = sums.sum(0)  # (VOCABULARY,)
+        matmul(z.T, x, out=dtable[words])  # (VOCABULARY, D)
+        matmul(z, weight[:, words].T, out=dx, add=True)  # (N, D)
     return dx, dtable.T, dbias
 
 
-def _chunks(x: np.ndarray, weight: np.ndarray, bias: np.ndarray):
-    """Yield (first word, logits of a chunk of words (N, up to VOCABULARY)), always in the same memory."""
-    N, V = len(x), weight.shape[1]
-    buffer = np.empty(N * min(V, VOCABULARY), x.dtype)
+def _room(N: int, weight: np.ndarray) -> Waiting:
+    """Memory for dtable, and in it or a little beyond it for the logits of as many of N targets as find a place."""
+    D, V = weight.shape
+    K = min(N, D + SPARE // (V * weight.itemsize))
+    return Waiting(np.empty((V, max(K, D)), weight.dtype), K)
+
+
+def _chunks(N: int, V: int, dtype: np.dtype) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield chunks of words with a buffer (N, words), always in the same memory."""
+    memory = np.empty(N * min(V, VOCABULARY), dtype)
     for first in range(0, V, VOCABULARY):
-        chunk = slice(first, min(V, first + VOCABULARY))
-        logits = buffer[: N * (chunk.stop - first)].reshape(N, chunk.stop - first)
-        yield first, matmul(x, weight[:, chunk], out=logits, bias=bias[chunk])
+        size = min(VOCABULARY, V - first)
+        yield slice(first, first + size), memory[: N * size].reshape(N, size)
 
 
-@kernel("i r2 i1 w1 w1 w1 o1")
-def _read(first, logits, labels, maximum, total, target, predictions):
-    """Add a chunk of logits to the running maximum and total of each row; note the target's and the largest logit."""
+@kernel("i r2 i1 w1 w1 w1 w1 o1")
+def _read(first, logits, labels, maximum, total, target, best, predictions):
+    """Add a chunk of logits to the running maximum and total of each row; note the target's and the best logit.
+
+    `best` is the maximum, but as numpy.argmax sees it: the first NaN is the largest.
+    """
     N, C = logits.shape
     for n in prange(N):
-        z, before = logits[n], maximum[n]
-        maximum[n], total[n] = extend(z, before, total[n])
-        if maximum[n] > before:  # the largest so far is in this chunk: look where
+        z = logits[n]
+        maximum[n], total[n] = extend(z, maximum[n], total[n])
+        if maximum[n] > best[n] or total[n] != total[n]:  # the best so far may be in this chunk: look where
             for j in range(C):
-                if z[j] == maximum[n]:
-                    predictions[n] = first + j
-                    break
+                if not z[j] <= best[n] and best[n] == best[n]:
+                    best[n], predictions[n] = z[j], first + j
         if first <= labels[n] < first + C:
             target[n] = z[labels[n] - first]
 
 
-@kernel("i w2 i1 r1 r1 f w1")
-def _to_gradient(first, logits, labels, maximum, total, factor, dbias):
-    """logits -> (p - onehot) factor, in place; dbias receives the sum over the rows, in their order."""
-    N, C = logits.shape
-    dtype = logits.dtype.type
+@kernel("i r2 w2 i1 r1 r1 f w2")
+def _to_gradient(first, waiting, z, labels, maximum, total, factor, sums):
+    """Gradient of a chunk's logits, z (N, C) = (p - onehot) factor, and its sums over each task's rows.
+
+    The logits are in `waiting` (K, C), those of the last N - K rows in z.
+    """
+    N, C = z.shape
+    dtype = z.dtype.type
     factor = dtype(factor)
-    for n in prange(N):
-        z = logits[n]
-        if labels[n] == -100:
+    for task in prange(len(sums)):
+        for n in range(task * ROWS, min(N, (task + 1) * ROWS)):
+            logits, dz, scale, largest = waiting[n] if n < len(waiting) else z[n], z[n], factor / total[n], maximum[n]
+            if labels[n] == IGNORE_INDEX:
+                dz[:] = dtype(0)
+            else:
+                for j in range(C):
+                    dz[j] = exp(logits[j] - largest) * scale
+                if first <= labels[n] < first + C:
+                    dz[labels[n] - first] -= factor
             for j in range(C):
-                z[j] = dtype(0)
-        else:
-            scale, largest = factor / total[n], maximum[n]
-            for j in range(C):
-                z[j] = exp(z[j] - largest) * scale
-            if first <= labels[n] < first + C:
-                z[labels[n] - first] -= factor
-    dbias[:] = dtype(0)
-    for n in range(N):
-        for j in range(C):
-            dbias[j] += logits[n, j]
+                sums[task, j] += dz[j]

@@ -78,9 +78,9 @@ def _product(a, b, c, other, bias, sums, add, kind, plan, counters, panels, edge
             _lane(a, b, c, other, bias, sums, add, kind, plan, phase, counters, panels, edges, np.intp(lane))
 
 
-@cache
-def product(dtype: np.dtype):
-    """The compiled product of a dtype, for every layout: compiled at first use, or read from Numba's cache."""
+@compiled(_product)
+def product(dtype: np.dtype) -> types.Type:
+    """The types of its arguments: `product(dtype)` is the compiled product, for every layout."""
     number = types.float32 if dtype == np.float32 else types.float64
     read, write = types.Array(number, 4, "A", readonly=True), types.Array(number, 4, "A")
     vector, scratch = types.Array(number, 1, "C", readonly=True), types.Array(number, 2, "C")
@@ -88,7 +88,6 @@ def product(dtype: np.dtype):
         *(read, read, write, write, vector, types.Array(number, 1, "C"), types.intp, types.intp),
         *(types.NamedUniTuple(types.intp, PLAN_SIZE, Plan), types.Array(types.intp, 1, "C"), scratch, scratch),
     )
-    return njit(signature, parallel=True, cache=True)(_product)
 
 
 def phases(plan: Plan, matrices: int) -> int:

@@ -1,9 +1,12 @@
 """minibert: transformer pre-training from scratch in NumPy, every backward pass by hand."""
 
-from minibert.dispatch import backend, get_backend, set_backend, watch
+from minibert.dispatch import backend, get_backend, no_grad, set_backend, watch
 from minibert.errors import MinibertError
 from minibert.models.bert import BertConfig, BertModel
 from minibert.models.bert_heads import BertForMaskedLM, BertForNextSentencePrediction, BertForPreTraining
+from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel, OpenAIGPTModel
+from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
+from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM, RobertaModel
 from minibert.training.optimizer import AdamW
 
 __version__ = "0.1.0"
@@ -15,9 +18,19 @@ __all__ = [
     "BertForNextSentencePrediction",
     "BertForPreTraining",
     "BertModel",
+    "GPT2Config",
+    "GPT2LMHeadModel",
+    "GPT2Model",
     "MinibertError",
+    "OpenAIGPTConfig",
+    "OpenAIGPTLMHeadModel",
+    "OpenAIGPTModel",
+    "RobertaConfig",
+    "RobertaForMaskedLM",
+    "RobertaModel",
     "backend",
     "get_backend",
+    "no_grad",
     "set_backend",
     "watch",
 ]

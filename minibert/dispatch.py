@@ -12,6 +12,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from minibert.errors import BackendError, MissingExtraError
@@ -22,6 +23,7 @@ BACKENDS = ("numpy", "numba")
 _backend = "numpy"
 _twins: dict[str, Callable] = {}  # op name -> the active backend's function, where it has one
 _watchers: list[Callable] = []
+_grad: ContextVar[bool] = ContextVar("grad", default=True)
 
 
 class Call(NamedTuple):
@@ -115,11 +117,32 @@ def watch(watcher: Callable[[Call], None]) -> Iterator[None]:
         _watchers.remove(watcher)
 
 
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Promise that no backward pass follows the ops that run inside a `with` block, as in evaluation.
+
+    A backend may then leave out what it would only prepare for one. Results do not depend on the promise, and a
+    backward that is called all the same is right, only slower. It holds for the thread (or task) that gives it.
+    """
+    token = _grad.set(False)
+    try:
+        yield
+    finally:
+        _grad.reset(token)
+
+
+def grad_enabled() -> bool:
+    """Return whether a backward pass may follow: False inside `no_grad`."""
+    return _grad.get()
+
+
 def _load_kernels() -> dict[str, Callable]:
     try:
         kernels = importlib.import_module("minibert.kernels")
     except ModuleNotFoundError as error:
         if error.name not in ("numba", "llvmlite"):
             raise
-        raise MissingExtraError('the numba backend needs Numba: pip install "minibert-numpy[numba]"') from error
+        raise MissingExtraError(
+            f"the numba backend needs {error.name}: pip install numba, or use the numpy backend"
+        ) from error
     return {name: twin for name, twin in vars(kernels).items() if inspect.isfunction(twin)}

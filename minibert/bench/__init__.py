@@ -3,6 +3,7 @@
     timing      the clock: sides of a comparison take turns
     cases       the comparisons of single ops; `torch_ops` is their other side
     steps       whole training steps; `torch_bert` is their other side
+    overhead    the part of a step that is not spent in kernels
     flops       what a step must compute, counted by hand
     memory      peak memory, each side in a process of its own; `cold` the first step of a machine's life
     rows        what was measured, and what it should have been; `table` shows it

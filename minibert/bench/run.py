@@ -14,6 +14,7 @@ from minibert.bench.cases import OPS, Case, all_cases
 from minibert.bench.cold import first_steps
 from minibert.bench.machine import ceiling, describe
 from minibert.bench.memory import extra_memory
+from minibert.bench.overhead import outside_kernels
 from minibert.bench.rows import Row, Target, ratio
 from minibert.bench.sizes import Sizes
 from minibert.bench.steps import fastest, side_names, step_variants, thread_counts
@@ -146,6 +147,7 @@ def step_rows(sizes: Sizes, plan: Plan) -> list[Row]:
     chosen = {name: fastest(step_variants(name, sizes, thread_counts())) for name in names}
     seconds = compare({name: side for name, (_, side) in chosen.items()}, plan.budget)
     variants = {name: variant for name, (variant, _) in chosen.items()}
+    outside = outside_kernels(chosen["kernels"][1])
     del chosen
     count = flops.training_step(sizes.config(), sizes.batch_size, sizes.seq_len, sizes.masked)
     rows, kernels_memory = [], None
@@ -158,6 +160,7 @@ def step_rows(sizes: Sizes, plan: Plan) -> list[Row]:
             "tokens_per_second": sizes.batch_size * sizes.seq_len / seconds[name],
             "gflops": count / seconds[name] / 1e9,
             "mb": ratio(memory, 1e6),
+            "outside_kernels": None if other else outside,
             "times": seconds[name] / seconds["kernels"] if other else None,
             "memory_ratio": ratio(kernels_memory, memory) if other else None,
         }

@@ -24,6 +24,7 @@ COLUMNS = {  # key -> heading, format
     "gflops": ("GFLOP/s", ".1f"),
     "share": ("of best", ".0%"),
     "mb": ("MB", ",.0f"),
+    "outside_kernels": ("outside kernels", ".1%"),
     "memory_ratio": ("memory x", ".2f"),
     "seconds": ("seconds", ".1f"),
 }

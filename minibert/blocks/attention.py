@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minibert.blocks.past import LayerPast
 from minibert.ops import attention, attention_backward, linear, linear_backward
 from minibert.ops.attention import AttentionCache
 from minibert.ops.linear import LinearCache
@@ -18,25 +19,36 @@ class SelfAttentionCache(NamedTuple):
 
 
 def self_attention(
-    x: np.ndarray, p: Tree, heads: int, bias: np.ndarray | None, rate: float = 0.0, key: int | None = None
+    x: np.ndarray,
+    p: Tree,
+    heads: int,
+    bias: np.ndarray | None,
+    rate: float = 0.0,
+    key: int | None = None,
+    causal: bool = False,
+    past: LayerPast | None = None,
 ) -> tuple[np.ndarray, SelfAttentionCache]:
     """MultiHead(X) = Concat(head_1, ..., head_H) W^O,  head_h = Attention(X W_h^Q, X W_h^K, X W_h^V).
 
     x (B, T, D), p {qkv: weight (D, 3D) and bias, output: weight (D, D) and bias},
-    bias broadcasting to (B, H, T, T) or None  ->  y (B, T, D), cache.
+    bias broadcasting to (B, H, T, S) or None  ->  y (B, T, D), cache.
 
     Every head has its own W^Q, W^K and W^V, of K = D / H columns. They stand side by side in
     one matrix [W_1^Q ... W_H^Q | W_1^K ... W_H^K | W_1^V ... W_H^V], so one product makes all.
+    If `causal`, a position sees itself and what stands to its left. S = T, or more with a `past`,
+    whose keys and values stand to the left of x.
     """
     qkv, qkv_cache = linear(x, p["qkv"]["weight"], p["qkv"]["bias"])  # (B, T, 3D)
     q, k, v = split_heads(qkv, heads)  # (B, H, T, K) each
-    out, core = attention(q, k, v, bias, 1 / math.sqrt(q.shape[-1]), rate=rate, key=key)  # (B, H, T, K)
+    if past is not None:
+        k, v = past.append(k, v)  # (B, H, S, K) each
+    out, core = attention(q, k, v, bias, 1 / math.sqrt(q.shape[-1]), causal, rate, key)  # (B, H, T, K)
     y, output_cache = linear(merge_heads(out), p["output"]["weight"], p["output"]["bias"])  # (B, T, D)
     return y, SelfAttentionCache(qkv_cache, core, output_cache)
 
 
 def self_attention_backward(dy: np.ndarray, cache: SelfAttentionCache) -> tuple[np.ndarray, Tree]:
-    """dy (B, T, D)  ->  dx (B, T, D), gradients of p."""
+    """dy (B, T, D)  ->  dx (B, T, D), gradients of p. Not for a forward with a past: it was not learned from."""
     dmerged, dweight_o, dbias_o = linear_backward(dy, cache.output)  # (B, T, D)
     B, H, T, K = cache.core.q.shape
     dout = dmerged.reshape(B, T, H, K).swapaxes(1, 2)  # (B, H, T, K)

@@ -1,4 +1,4 @@
-"""The post-norm Transformer encoder (Vaswani et al. 2017, section 3.1; Devlin et al. 2018)."""
+"""The post-norm layer of the Transformer encoder (Vaswani et al. 2017, section 3.1; Devlin et al. 2018)."""
 
 from typing import NamedTuple
 
@@ -6,19 +6,11 @@ import numpy as np
 
 from minibert.blocks.attention import SelfAttentionCache, self_attention, self_attention_backward
 from minibert.blocks.feed_forward import FeedForwardCache, feed_forward, feed_forward_backward
+from minibert.blocks.past import LayerPast
+from minibert.blocks.stack import LayerSettings
 from minibert.ops import add_norm, add_norm_backward, fold_in
 from minibert.ops.add_norm import AddNormCache
 from minibert.tree import Tree
-
-
-class LayerSettings(NamedTuple):
-    """What a layer needs to know beside its parameters; the same in all layers of a model."""
-
-    heads: int
-    activation: str
-    eps: float
-    hidden_dropout: float
-    attention_dropout: float
 
 
 class EncoderLayerCache(NamedTuple):
@@ -29,16 +21,22 @@ class EncoderLayerCache(NamedTuple):
 
 
 def encoder_layer(
-    x: np.ndarray, p: Tree, settings: LayerSettings, bias: np.ndarray | None, key: int | None
+    x: np.ndarray,
+    p: Tree,
+    settings: LayerSettings,
+    bias: np.ndarray | None,
+    key: int | None,
+    past: LayerPast | None = None,
 ) -> tuple[np.ndarray, EncoderLayerCache]:
     """h = LayerNorm(x + MultiHead(x)),  y = LayerNorm(h + FFN(h)).
 
-    x (B, T, D), p the parameters of one layer, bias broadcasting to (B, H, T, T) or None
+    x (B, T, D), p the parameters of one layer, bias broadcasting to (B, H, T, S) or None
     ->  y (B, T, D), cache. With a key, dropout acts on the attention's probabilities and on
     what each sublayer adds; `fold_in(key, i)` derives a key of its own for each of these places.
+    If `settings.causal`, this is the layer of GPT (Radford et al. 2018).
     """
-    _, activation, eps, rate, attention_rate = settings
-    a, attention = self_attention(x, p["attention"], settings.heads, bias, attention_rate, fold_in(key, 0))
+    heads, activation, eps, rate, attention_rate, causal = settings
+    a, attention = self_attention(x, p["attention"], heads, bias, attention_rate, fold_in(key, 0), causal, past)
     h, attention_norm = add_norm(a, x, **p["attention_norm"], eps=eps, rate=rate, key=fold_in(key, 1))
     f, ffn = feed_forward(h, p["feed_forward"], activation)
     y, ffn_norm = add_norm(f, h, **p["feed_forward_norm"], eps=eps, rate=rate, key=fold_in(key, 2))
@@ -62,26 +60,3 @@ def encoder_layer_backward(dy: np.ndarray, cache: EncoderLayerCache) -> tuple[np
         "feed_forward_norm": {"gamma": dgamma_2, "beta": dbeta_2},
     }
     return dx + dx_attention, grads
-
-
-def encoder(
-    x: np.ndarray, p: Tree, settings: LayerSettings, bias: np.ndarray | None, key: int | None
-) -> tuple[list[np.ndarray], list[EncoderLayerCache]]:
-    """Run the layers p["layers"]["0"], ["1"], ... one after the other.
-
-    x (B, T, D)  ->  hidden states: x and the output of every layer, (B, T, D) each; caches.
-    """
-    hidden, caches = [x], []
-    for i, layer in enumerate(p["layers"].values()):
-        y, cache = encoder_layer(hidden[-1], layer, settings, bias, fold_in(key, i))
-        hidden.append(y)
-        caches.append(cache)
-    return hidden, caches
-
-
-def encoder_backward(dy: np.ndarray, caches: list[EncoderLayerCache]) -> tuple[np.ndarray, Tree]:
-    """dy (B, T, D), of the last hidden state  ->  dx (B, T, D), gradients of p."""
-    layers: Tree = {}
-    for i in reversed(range(len(caches))):
-        dy, layers[str(i)] = encoder_layer_backward(dy, caches[i])
-    return dy, {"layers": dict(reversed(layers.items()))}

@@ -8,19 +8,24 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
+from minibert import dispatch
+from minibert.cli.backend import add_backend
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the run, the text and the number of guesses."""
     parser.add_argument("run", type=str, help="a run folder, or a BERT checkpoint of Hugging Face with its tokenizer")
     parser.add_argument("text", type=str, help="text with [MASK] in place of each word to guess")
     parser.add_argument("--top_k", type=int, default=5, help="how many guesses to print")
+    add_backend(parser)
 
 
 def run(args: dict[str, Any]) -> None:
     """Print the guesses."""
     from minibert.pipelines.fill_mask import FillMask
 
-    guesses = FillMask.from_pretrained(args["run"])(args["text"], args["top_k"])
+    with dispatch.backend(args["backend"]):
+        guesses = FillMask.from_pretrained(args["run"])(args["text"], args["top_k"])
     for number, mask in enumerate(guesses, 1):
         if len(guesses) > 1:
             print(f"[MASK] {number}")

@@ -1,19 +1,19 @@
-"""Check every hand-written gradient of a small BERT against finite differences.
+"""Check every hand-written gradient of a small model against finite differences.
 
 Each parameter is moved a little, the loss is computed anew, and the slope is compared with what the
-backward pass says: both losses, dropout on, in float64. The last column should be below 1e-6.
+backward pass says: all losses, dropout on, in float64. The last column should be below 1e-6.
 """
 
 from typing import Any, Literal
 
-import numpy as np
 from jsonargparse import ArgumentParser
 
 from minibert import dispatch
+from minibert.cli.backend import add_backend, compile_ahead
+from minibert.cli.small_models import MODELS, small_model
 from minibert.errors import ConfigError, MinibertError
 from minibert.gradcheck import GradientError, check_direction, check_gradients
-from minibert.models.bert import BertConfig
-from minibert.models.bert_heads import BertForPreTraining
+from minibert.models.base import Model
 from minibert.tree import Tree
 
 TOLERANCE = 1e-6
@@ -21,10 +21,10 @@ TOLERANCE = 1e-6
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the size of the check."""
+    parser.add_argument("--model", type=Literal[tuple(MODELS)], default="bert", help="which kind of model to check")
     parser.add_argument("--samples", type=int, default=10, help="elements of each parameter to check (0: all of them)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights, the batch and the choice of elements")
-    backends = Literal[dispatch.BACKENDS]
-    parser.add_argument("--backend", type=backends, default="numpy", help="whose backward passes to check")
+    add_backend(parser, "whose backward passes to check")
 
 
 def run(args: dict[str, Any]) -> None:
@@ -32,10 +32,12 @@ def run(args: dict[str, Any]) -> None:
     for name in ("samples", "seed"):
         if args[name] < 0:
             raise ConfigError(f"--{name} must not be negative, but is {args[name]}")
-    print("loss = MLM + NSP of a BERT with 2 layers, 12 wide, 3 heads; slope of the loss by one element:\n")
+    small = small_model(args["model"], args["seed"])
+    compile_ahead(args["backend"], "float64")
+    print(f"loss = {small.title}; slope of the loss by one element:\n")
     print(f"{'parameter':<44} {'shape':>9} {'checked':>8} {'backward pass':>14} {'difference':>14} {'rel. error':>11}")
     with dispatch.backend(args["backend"]):
-        errors = list(check(args["samples"] or None, args["seed"]))
+        errors = check(small.model, small.batch, args["samples"] or None, args["seed"])
     for error in errors:
         shape = "x".join(map(str, error.shape))
         numbers = f"{error.analytic:14.6e} {error.numeric:14.6e} {error.relative_error:11.1e}"
@@ -51,19 +53,9 @@ def run(args: dict[str, Any]) -> None:
     print(f"\nAll gradients agree: the worst relative error is {worst.relative_error:.1e}, of {worst.name}")
 
 
-def check(samples: int | None, seed: int) -> list[GradientError]:
+def check(model: Model, batch: dict[str, Any], samples: int | None, seed: int) -> list[GradientError]:
     """Return the worst element of each parameter's gradient, and three random directions."""
-    config = BertConfig(
-        vocab_size=23,
-        hidden_size=12,
-        num_hidden_layers=2,
-        num_attention_heads=3,
-        intermediate_size=20,
-        max_position_embeddings=9,
-        initializer_range=0.3,  # large enough that every term of the gradient counts
-    )
-    model = BertForPreTraining(config, seed, "float64")
-    params, batch = model.params, _batch(seed)
+    params = model.params
 
     def loss(moved: Tree) -> float:
         model.params = moved
@@ -74,15 +66,3 @@ def check(samples: int | None, seed: int) -> list[GradientError]:
     for i in range(3):
         errors.append(check_direction(loss, params, grads, seed + i)._replace(name=f"random direction {i + 1}"))
     return errors
-
-
-def _batch(seed: int) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    ids = rng.integers(0, 23, (3, 7))
-    return {
-        "input_ids": ids,
-        "attention_mask": np.arange(7) < np.array([[7], [5], [6]]),
-        "token_type_ids": np.tile(np.arange(7) > 3, (3, 1)).astype(int),
-        "labels": np.where(rng.random((3, 7)) < 0.4, ids, -100),
-        "next_sentence_label": np.array([0, 1, 1]),
-    }

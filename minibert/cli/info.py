@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jsonargparse import ArgumentParser
 
+from minibert import dispatch
+from minibert.cli.backend import add_backend
 from minibert.errors import CheckpointError, ConfigError
 from minibert.evaluation.memory import training_memory
 from minibert.models.bert import BertConfig
@@ -22,6 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("run", type=str, help=f"a run or checkpoint folder, or one of {', '.join(BertConfig.sizes)}")
     parser.add_argument("--batch_size", type=int, default=32, help="sequences in a training batch")
     parser.add_argument("--seq_len", type=int, default=0, help="tokens in a sequence (default: up to 128)")
+    add_backend(parser, "whose memory to count: numba holds less than numpy")
 
 
 def run(args: dict[str, Any]) -> None:
@@ -37,7 +40,8 @@ def run(args: dict[str, Any]) -> None:
     for parameter, array in tree_items(model.params):
         print(f"{parameter:<50} {array.shape!s:>16} {array.size:>12,}")
     print(f"{'total':<50} {'':>16} {model.num_parameters():>12,}\n")
-    _print_memory(model, args["batch_size"], T)
+    with dispatch.backend(args["backend"]):
+        _print_memory(model, args["batch_size"], T)
 
 
 def _print_memory(model: BertForPreTraining, B: int, T: int) -> None:

@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from minibert import dispatch
 from minibert.allocator import keep_freed_memory
 from minibert.cli import report
+from minibert.cli.backend import compile_ahead
 from minibert.data.corpora import resolve
-from minibert.data.download import cache_folder
 from minibert.data.token_corpus import TokenCorpus
 from minibert.data.tokenizer import (
     load_tokenizer,
@@ -42,6 +42,7 @@ from minibert.training.loop import LoopSettings, train
 from minibert.training.optimizer import AdamW
 from minibert.training.run_folder import ARGUMENTS, choose_folder, new_run
 from minibert.training.schedule import linear_warmup_decay
+from minibert.user_cache import cache_folder
 
 MODELS = {"mlm+nsp": BertForPreTraining, "mlm": BertForMaskedLM}
 
@@ -64,8 +65,13 @@ def run(arguments: dict[str, Any]) -> None:
     """Prepare the data, train, and show what was learned."""
     arguments.pop("config", None)
     args = PretrainArguments(**arguments)
+    with dispatch.backend(args.backend):
+        pretrain(args)
+
+
+def pretrain(args: PretrainArguments) -> None:
+    """Do the same on the active backend."""
     folder = choose_folder(args.output_dir, args.overwrite, run_name(args))
-    dispatch.set_backend(args.backend)
     keep_freed_memory()
     tokenizer, corpus = read_corpus(args)
     vocabulary = describe(tokenizer)
@@ -74,6 +80,7 @@ def run(arguments: dict[str, Any]) -> None:
     batches = make_batches(args, vocabulary, training, "training")
     examples = make_batches(args, vocabulary, heldout, "held-out")
     report.start(args, model, training, heldout, folder)
+    compile_ahead(args.backend, args.dtype)
     with new_run(folder):
         write_json(folder / ARGUMENTS, args.to_dict())
         save_tokenizer(tokenizer, folder, model_max_length=args.seq_len)

@@ -11,14 +11,7 @@ from pathlib import Path
 
 from minibert.data.corpus import Corpus
 from minibert.errors import DataError
-
-
-def cache_folder() -> Path:
-    """Return the user's cache of minibert: $MINIBERT_CACHE, $XDG_CACHE_HOME/minibert or ~/.cache/minibert."""
-    if chosen := os.environ.get("MINIBERT_CACHE"):
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "minibert"
+from minibert.user_cache import cache_folder
 
 
 def fetch(corpus: Corpus) -> Path:

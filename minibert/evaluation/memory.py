@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minibert.dispatch import no_grad
 from minibert.models.base import Model
 from minibert.tree import flatten, tree_size
 
@@ -33,7 +34,8 @@ def training_memory(model: Model, batch: dict[str, Any], batch_size: int) -> Tra
     batch_size : int
     """
     bytes_of_parameters = tree_size(model.params) * model.dtype.itemsize
-    _, cache = model.forward_loss(batch, None, {})
+    with no_grad():  # memory that a kernel takes early for a gradient counts as the gradient's
+        _, cache = model.forward_loss(batch, None, {})
     owners = {id(_owner(array)) for array in flatten(model.params).values()}
     activations = sum(n for owner, n in _arrays(cache).items() if owner not in owners)
     return TrainingMemory(bytes_of_parameters, bytes_of_parameters, 2 * bytes_of_parameters, activations * batch_size)

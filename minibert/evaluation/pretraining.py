@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minibert.dispatch import no_grad
 from minibert.models.base import Model
 
 
@@ -42,7 +43,8 @@ def evaluate(model: Model, batches: Iterable[dict[str, Any]]) -> dict[str, float
     """
     sums: dict[str, np.ndarray] = {}
     for batch in batches:
-        losses, _ = model.forward_loss(batch, None, {})
+        with no_grad():
+            losses, _ = model.forward_loss(batch, None, {})
         for name, part in losses.parts.items():
             sums[name] = sums.get(name, 0) + np.array([part.loss * part.count, part.correct, part.count])
     record = {}

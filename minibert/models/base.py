@@ -11,11 +11,11 @@ from minibert.errors import CheckpointError, ConfigError, DataError
 from minibert.files import write_whole
 from minibert.models.config import Config
 from minibert.models.names import Loaded, NameTable, fill, from_hf, to_hf
+from minibert.models.weights import WEIGHTS, read_weights
 from minibert.ops import dropout_key
 from minibert.tree import Tree, tree_size
 
 DTYPES = ("float32", "float64")
-WEIGHTS = "model.safetensors"
 
 
 class Losses(NamedTuple):
@@ -38,6 +38,7 @@ class Model:
     """
 
     config_class: ClassVar[type[Config]]
+    transposed: ClassVar[bool] = True  # do the checkpoint's weights have the layout (out, in)?
 
     def __init__(self, config: Config, seed: int = 0, dtype: str | type = "float32") -> None:
         self.config = config
@@ -114,7 +115,7 @@ class Model:
 
     def to_hf(self, tree: Tree | None = None) -> dict[str, np.ndarray]:
         """Return a tree of the shape of `params` (by default `params`) under Hugging Face's names and layouts."""
-        return to_hf(self.params if tree is None else tree, self.name_table())
+        return to_hf(self.params if tree is None else tree, self.name_table(), self.transposed)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` and `model.safetensors`; Hugging Face's class of the same name opens them."""
@@ -128,7 +129,9 @@ class Model:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, dtype: str | type = "float32") -> Self:
-        """Open a checkpoint folder.
+        """Open a checkpoint folder: `config.json`, and the weights in one file or in shards.
+
+        Weights in half precision, float16 or bfloat16, are converted to `dtype`.
 
         Raises
         ------
@@ -137,7 +140,7 @@ class Model:
             head is initialised at random, with a warning that names it.
         """
         model = cls(cls.config_class.from_pretrained(folder), dtype=dtype)
-        loaded = model.find(_read_weights(Path(folder) / WEIGHTS))
+        loaded = model.find(read_weights(Path(folder)))
         body = [name for name in loaded.missing if not name.split(".")[0].endswith(("head", "pooler"))]
         if body:
             raise CheckpointError(f"{folder}: {len(body)} parameters are missing, for example {body[0]}")
@@ -150,7 +153,7 @@ class Model:
 
     def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
         """Find our parameters among a checkpoint's tensors."""
-        return from_hf(tensors, self.name_table(), self.params)
+        return from_hf(tensors, self.name_table(), self.params, self.transposed)
 
 
 def _float_type(dtype: str | type) -> np.dtype:
@@ -161,15 +164,3 @@ def _float_type(dtype: str | type) -> np.dtype:
     if name not in DTYPES:
         raise ConfigError(f"dtype must be one of {', '.join(DTYPES)}, but is {name}")
     return np.dtype(name)
-
-
-def _read_weights(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    if not path.is_file():
-        raise CheckpointError(f"{path}: not found; a checkpoint is a folder with config.json and model.safetensors")
-    try:
-        return load_file(path)
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error

@@ -5,21 +5,23 @@ post-norm layers with eps 1e-12, GELU in the form that `hidden_act` names, a dec
 token table with a bias of its own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from minibert.blocks.embeddings import EmbeddingsCache, embeddings, embeddings_backward
-from minibert.blocks.encoder import EncoderLayerCache, LayerSettings, encoder, encoder_backward
+from minibert.blocks.encoder import EncoderLayerCache, encoder_layer, encoder_layer_backward
 from minibert.blocks.feed_forward import TANH_FORM
 from minibert.blocks.heads import pooler
+from minibert.blocks.stack import LayerSettings, stack, stack_backward
 from minibert.errors import ConfigError, DataError
 from minibert.models.base import Model
 from minibert.models.bert_names import canonical, name_table
 from minibert.models.config import Config
-from minibert.models.initialise import embedding_table, linear_params, norm_params
+from minibert.models.initialise import embedding_table, linear_params, norm_params, truncated_normal
 from minibert.models.inputs import check_ids, visible_keys
 from minibert.models.names import Loaded, NameTable, from_hf
 from minibert.models.outputs import EncoderOutput
@@ -32,6 +34,7 @@ class BertConfig(Config):
     """Field names and defaults of Hugging Face's `BertConfig` (the defaults are BERT-base)."""
 
     model_type: ClassVar[str] = "bert"
+    fixed: ClassVar[dict[str, Any]] = {"position_embedding_type": "absolute", "is_decoder": False}
     sizes: ClassVar[dict[str, dict[str, int]]] = {
         name: {
             "num_hidden_layers": layers,
@@ -79,6 +82,16 @@ class BertConfig(Config):
         if self.layer_norm_eps <= 0 or self.initializer_range <= 0:
             raise ConfigError("layer_norm_eps and initializer_range must be positive")
 
+    @property
+    def max_length(self) -> int:
+        """The number of tokens that have a position."""
+        return self.max_position_embeddings
+
+    @property
+    def head_act(self) -> str:
+        """The activation of the masked-token head."""
+        return self.hidden_act
+
     def layer_settings(self) -> LayerSettings:
         """Return what an encoder layer needs to know."""
         return LayerSettings(
@@ -95,7 +108,7 @@ class BertInput(NamedTuple):
 
     input_ids: np.ndarray  # (B, T)
     token_type_ids: np.ndarray  # (B, T)
-    position_ids: np.ndarray  # (T,)
+    position_ids: np.ndarray  # (T,) or (B, T)
     bias: np.ndarray | None  # (B, 1, 1, T) boolean: which keys may be seen
 
 
@@ -112,7 +125,7 @@ def bert(inputs: BertInput, p: Tree, config: BertConfig, key: int | None) -> tup
     ids, segments, positions, bias = inputs
     eps, rate = config.layer_norm_eps, config.hidden_dropout_prob
     x, embeddings_cache = embeddings(ids, segments, positions, p["embeddings"], eps, rate, fold_in(key, 0))
-    hidden, encoder_cache = encoder(x, p["encoder"], config.layer_settings(), bias, fold_in(key, 1))
+    hidden, encoder_cache = stack(encoder_layer, x, p["encoder"], config.layer_settings(), bias, fold_in(key, 1))
     return hidden, BertCache(embeddings_cache, encoder_cache)
 
 
@@ -121,7 +134,7 @@ def bert_backward(dhidden: np.ndarray, cache: BertCache, dtoken: np.ndarray | No
 
     `dtoken` (V, D) is what the token table received elsewhere, as a tied decoder: it is added to in place.
     """
-    dx, dencoder = encoder_backward(dhidden, cache.encoder)
+    dx, dencoder = stack_backward(encoder_layer_backward, dhidden, cache.encoder)
     return {"embeddings": embeddings_backward(dx, cache.embeddings, dtoken), "encoder": dencoder}
 
 
@@ -134,11 +147,12 @@ class BertModel(Model):
 
     config_class = BertConfig
     parts: ClassVar[tuple[str, ...]] = ("pooler",)
+    draw: ClassVar[Callable] = staticmethod(truncated_normal)  # the distribution of initial weights
 
     def init_params(self, rng: np.random.Generator) -> Tree:
         """Return random initial parameters: see `minibert.models.initialise`."""
         c = self.config
-        D, F, std, make = c.hidden_size, c.intermediate_size, c.initializer_range, (rng, self.dtype)
+        D, F, std, make = c.hidden_size, c.intermediate_size, c.initializer_range, (rng, self.dtype, self.draw)
         layers = {
             str(i): {
                 "attention": {"qkv": linear_params(D, 3 * D, std, *make), "output": linear_params(D, D, std, *make)},
@@ -172,14 +186,18 @@ class BertModel(Model):
         c = self.config
         ids = check_ids("input_ids", input_ids, c.vocab_size)
         T = ids.shape[1]
-        if T > c.max_position_embeddings:
+        if T > c.max_length:
             raise DataError(
-                f"the input has {T} tokens, but the model has positions for {c.max_position_embeddings} "
+                f"the input has {T} tokens, but the model has positions for {c.max_length} "
                 "(max_position_embeddings): cut the input"
             )
         segments = np.zeros_like(ids) if token_type_ids is None else token_type_ids
         segments = check_ids("token_type_ids", segments, c.type_vocab_size, ids.shape)
-        return BertInput(ids, segments, np.arange(T), visible_keys(attention_mask, ids.shape))
+        return BertInput(ids, segments, self.positions(ids), visible_keys(attention_mask, ids.shape))
+
+    def positions(self, ids: np.ndarray) -> np.ndarray:
+        """ids (B, T)  ->  the row of the position table that each token gets: (T,), the same for all sequences."""
+        return np.arange(ids.shape[1])
 
     def __call__(
         self,

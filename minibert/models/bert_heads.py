@@ -109,7 +109,7 @@ class BertForPreTraining(BertModel):
         c, p = self.config, self.params
         labels = check_labels("labels", labels, c.vocab_size, hidden.shape[:2])
         table = p["embeddings"]["token"]
-        return masked_lm_loss(hidden, labels, table, p["mlm_head"], c.hidden_act, c.layer_norm_eps, count)
+        return masked_lm_loss(hidden, labels, table, p["mlm_head"], c.head_act, c.layer_norm_eps, count)
 
     def _nsp_loss(self, hidden: np.ndarray, labels: ArrayLike, count: int | None) -> tuple:
         labels = check_labels("next_sentence_label", labels, 2, hidden.shape[:1])
@@ -117,7 +117,7 @@ class BertForPreTraining(BertModel):
 
     def _mlm_logits(self, hidden: np.ndarray) -> np.ndarray:
         head = self.params["mlm_head"]
-        t, _ = transform(hidden, head, self.config.hidden_act, self.config.layer_norm_eps)  # (B, T, D)
+        t, _ = transform(hidden, head, self.config.head_act, self.config.layer_norm_eps)  # (B, T, D)
         return linear(t, self.params["embeddings"]["token"].T, head["bias"])[0]  # (B, T, V)
 
     def _nsp_logits(self, hidden: np.ndarray) -> np.ndarray:

@@ -44,12 +44,12 @@ def name_table(layers: int) -> NameTable:
     return table
 
 
-def canonical(name: str) -> str:
+def canonical(name: str, prefix: str = "bert.") -> str:
     """Return a checkpoint's name as today's release with heads would write it.
 
     A BertModel is saved without the prefix `bert.`; the first releases called the parameters of a
     normalisation gamma and beta.
     """
     if name.startswith(("embeddings.", "encoder.", "pooler.")):
-        name = f"bert.{name}"
+        name = prefix + name
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from minibert.errors import CheckpointError, ConfigError
 from minibert.files import write_json
@@ -19,6 +19,7 @@ class Config:
 
     model_type: ClassVar[str]
     sizes: ClassVar[dict[str, dict[str, int]]] = {}  # the released sizes by name
+    fixed: ClassVar[dict[str, Any]] = {}  # fields of `config.json` of which only this value is computed here
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -37,7 +38,16 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the configuration that a parsed `config.json` describes."""
+        """Return the configuration that a parsed `config.json` describes.
+
+        Raises
+        ------
+        ConfigError
+            If it asks for a variant of the model that is not computed here.
+        """
+        for name, value in cls.fixed.items():
+            if values.get(name, value) != value:
+                raise ConfigError(f"{name} is {values[name]!r}: models of this kind are not supported, only {value!r}")
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
 
@@ -74,10 +84,11 @@ class Config:
 
     def _check_type(self, name: str, expected: type) -> None:
         value = getattr(self, name)
+        allowed = get_args(expected) or (expected,)  # `int | None` allows two types
         if expected is float and type(value) is int:
             setattr(self, name, float(value))
-        elif type(value) is not expected:
-            raise ConfigError(f"{name} must be {expected.__name__}, but is {value!r}")
+        elif type(value) not in allowed:
+            raise ConfigError(f"{name} must be {getattr(expected, '__name__', expected)}, but is {value!r}")
         elif expected is float and not math.isfinite(value):
             raise ConfigError(f"{name} must be finite, but is {value!r}")
 

@@ -1,8 +1,10 @@
-"""Initial parameters as BERT's released code draws them.
+"""Initial parameters as the released codes draw them.
 
-Weights and tables come from a normal distribution with standard deviation `initializer_range`,
-cut at two standard deviations; biases are 0, normalisation starts as the identity.
+Weights and tables come from a normal distribution with standard deviation `initializer_range`, which
+BERT's code cuts at two standard deviations; biases are 0, normalisation starts as the identity.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,14 +19,23 @@ def truncated_normal(shape: tuple[int, ...], std: float, rng: np.random.Generato
     return (std * z).astype(dtype)
 
 
-def linear_params(n_in: int, n_out: int, std: float, rng: np.random.Generator, dtype: np.dtype) -> Tree:
+def normal(shape: tuple[int, ...], std: float, rng: np.random.Generator, dtype: np.dtype) -> np.ndarray:
+    """Draw from a normal distribution."""
+    return (std * rng.standard_normal(shape)).astype(dtype)
+
+
+def linear_params(
+    n_in: int, n_out: int, std: float, rng: np.random.Generator, dtype: np.dtype, draw: Callable = truncated_normal
+) -> Tree:
     """weight (n_in, n_out), bias (n_out,)."""
-    return {"weight": truncated_normal((n_in, n_out), std, rng, dtype), "bias": np.zeros(n_out, dtype)}
+    return {"weight": draw((n_in, n_out), std, rng, dtype), "bias": np.zeros(n_out, dtype)}
 
 
-def embedding_table(rows: int, width: int, std: float, rng: np.random.Generator, dtype: np.dtype) -> np.ndarray:
+def embedding_table(
+    rows: int, width: int, std: float, rng: np.random.Generator, dtype: np.dtype, draw: Callable = truncated_normal
+) -> np.ndarray:
     """(rows, width)."""
-    return truncated_normal((rows, width), std, rng, dtype)
+    return draw((rows, width), std, rng, dtype)
 
 
 def norm_params(width: int, dtype: np.dtype) -> Tree:

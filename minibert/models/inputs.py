@@ -37,6 +37,14 @@ def check_labels(name: str, labels: ArrayLike, size: int, shape: tuple[int, ...]
     return array
 
 
+def check_mask(attention_mask: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+    """Return an attention mask (B, T) of 1 (token) and 0 (padding) as booleans. Raises `DataError`."""
+    mask = np.asarray(attention_mask)
+    if mask.shape != shape:
+        raise DataError(f"attention_mask must have the shape of input_ids, {shape}; got {mask.shape}")
+    return mask.astype(bool)
+
+
 def visible_keys(attention_mask: ArrayLike | None, shape: tuple[int, int]) -> np.ndarray | None:
     """Turn an attention mask (B, T) of 1 (token) and 0 (padding) into a boolean bias (B, 1, 1, T).
 
@@ -44,8 +52,5 @@ def visible_keys(attention_mask: ArrayLike | None, shape: tuple[int, int]) -> np
     """
     if attention_mask is None:
         return None
-    mask = np.asarray(attention_mask)
-    if mask.shape != shape:
-        raise DataError(f"attention_mask must have the shape of input_ids, {shape}; got {mask.shape}")
-    mask = mask.astype(bool)
+    mask = check_mask(attention_mask, shape)
     return None if mask.all() else mask[:, None, None, :]  # (B, 1, 1, T)

@@ -2,7 +2,8 @@
 
 A model's table maps each of our dotted names to the names that the checkpoint uses: one, or
 several where we keep matrices side by side that the checkpoint keeps apart (query, key, value).
-Our weights are (in, out), theirs (out, in).
+Our weights are (in, out), theirs mostly (out, in): `transposed` says so. The layers of GPT and GPT-2
+come from a code with (in, out) and kept it.
 """
 
 from typing import NamedTuple
@@ -23,16 +24,16 @@ class Loaded(NamedTuple):
     unexpected: list[str]  # its names that we do not know
 
 
-def to_hf(tree: Tree, table: NameTable) -> dict[str, np.ndarray]:
+def to_hf(tree: Tree, table: NameTable, transposed: bool = True) -> dict[str, np.ndarray]:
     """Return {their name: array} of a tree of parameters, or of their gradients."""
     tensors = {}
     for name, leaf in tree_items(tree):
         for theirs, part in zip(table[name], np.split(leaf, len(table[name]), axis=-1), strict=True):
-            tensors[theirs] = part.T if name.endswith(".weight") else part
+            tensors[theirs] = part.T if transposed and name.endswith(".weight") else part
     return tensors
 
 
-def from_hf(tensors: dict[str, np.ndarray], table: NameTable, like: Tree) -> Loaded:
+def from_hf(tensors: dict[str, np.ndarray], table: NameTable, like: Tree, transposed: bool = True) -> Loaded:
     """Find the arrays of a tree shaped `like` among a checkpoint's tensors.
 
     Raises
@@ -46,7 +47,7 @@ def from_hf(tensors: dict[str, np.ndarray], table: NameTable, like: Tree) -> Loa
         if any(t not in tensors for t in theirs):
             missing.append(name)
             continue
-        parts = [tensors[t].T if name.endswith(".weight") else tensors[t] for t in theirs]
+        parts = [tensors[t].T if transposed and name.endswith(".weight") else tensors[t] for t in theirs]
         expected = (*leaf.shape[:-1], leaf.shape[-1] // len(theirs))
         for t, part in zip(theirs, parts, strict=True):
             if part.shape != expected:

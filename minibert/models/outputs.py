@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from minibert.blocks.past import KeyValueCache
+
 
 @dataclass
 class ModelOutput:
@@ -24,6 +26,27 @@ class EncoderOutput(ModelOutput):
     pooler_output: np.ndarray
     hidden_states: tuple[np.ndarray, ...] | None = None  # L + 1 arrays (B, T, D)
     attentions: tuple[np.ndarray, ...] | None = None  # L arrays (B, H, T, T)
+
+
+@dataclass
+class DecoderOutput(ModelOutput):
+    """Of a decoder without a head: last_hidden_state (B, T, D)."""
+
+    last_hidden_state: np.ndarray
+    past_key_values: KeyValueCache | None = None
+    hidden_states: tuple[np.ndarray, ...] | None = None  # L + 1 arrays (B, T, D)
+    attentions: tuple[np.ndarray, ...] | None = None  # L arrays (B, H, T, S)
+
+
+@dataclass
+class CausalLMOutput(ModelOutput):
+    """Of a causal language model: loss (scalar, if labels were given), logits (B, T, V)."""
+
+    loss: float | None
+    logits: np.ndarray
+    past_key_values: KeyValueCache | None = None
+    hidden_states: tuple[np.ndarray, ...] | None = None
+    attentions: tuple[np.ndarray, ...] | None = None
 
 
 @dataclass

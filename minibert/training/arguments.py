@@ -55,7 +55,7 @@ class PretrainArguments:
     log_every: int = option(10, "steps between lines of log.jsonl")
     seed: int = option(0, "decides the split, the initial weights, the batches and dropout")
     backend: str = option(
-        "numpy", "numpy: the reference; numba: the compiled kernels where there are any", choices=("numpy", "numba")
+        "numba", "numba: the compiled kernels; numpy: the reference, slower and readable", choices=("numba", "numpy")
     )
     blas_threads: int = option(
         0,

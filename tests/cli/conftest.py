@@ -1,8 +1,12 @@
 """Commands run inside the test process, with their own cache folder and working folder."""
 
 import pytest
+from minibert.kernels.cache import folder
 
 from minibert.cli import main
+
+folder()  # where kernels are kept is chosen before MINIBERT_CACHE names an empty folder: most are compiled already
+RUN_A_MODEL = ("pretrain", "fill-mask", "gradcheck", "info")
 
 
 class Result:
@@ -15,9 +19,12 @@ def command(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MINIBERT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
-    def run(*argv):
+    def run(*argv, default_backend=False):
+        argv = [str(a) for a in argv]
+        if argv and argv[0] in RUN_A_MODEL and "--backend" not in argv and not default_backend:
+            argv += ["--backend", "numpy"]  # compiling would take a minute
         try:
-            code = main([str(a) for a in argv])
+            code = main(argv)
         except SystemExit as exit:
             code = exit.code
         captured = capsys.readouterr()
@@ -48,10 +55,10 @@ def text(tmp_path):
 def pretrain(command, text):
     """`minibert pretrain` on the small text for a few steps."""
 
-    def run(*more, corpus=text, out="run"):
+    def run(*more, corpus=text, out="run", **how):
         small = "--max_steps 4 --warmup_steps 1 --eval_every 2 --eval_batches 1 --batch_size 4 --seq_len 24".split()
         sizes = "--vocab_size 120 --log_every 2 --heldout 0.3".split()
         output = ["--output_dir", out] if out else []
-        return command("pretrain", "--corpus", corpus, *output, *small, *sizes, *more)
+        return command("pretrain", "--corpus", corpus, *output, *small, *sizes, *more, **how)
 
     return run

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import yaml
+from minibert.kernels.compile import KERNELS
 
-from minibert import BertForPreTraining
+from minibert import BertForPreTraining, get_backend
 from minibert.models.base import Model
 from minibert.tree import flatten
 
@@ -91,9 +92,33 @@ def test_options_from_a_file(command, text, tmp_path):
     assert json.loads((tmp_path / "run/training_args.json").read_text())["seed"] == 3
 
 
-def test_the_kernels_can_be_asked_for(pretrain):
-    pytest.importorskip("numba")
-    assert pretrain("--backend", "numba").code == 0
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_by_default_the_kernels_run(pretrain, tmp_path, dtype):
+    """They come to the same held-out losses as the reference."""
+    losses = {}
+    for backend in ("numpy", "numba"):
+        result = pretrain("--dtype", dtype, out=backend, default_backend=backend == "numba")
+        assert result.code == 0, result.err
+        assert f", {backend}, {dtype})" in result.out
+        assert json.loads((tmp_path / backend / "training_args.json").read_text())["backend"] == backend
+        records = [json.loads(line) for line in (tmp_path / backend / "log.jsonl").read_text().splitlines()]
+        losses[backend] = [record["eval_mlm_loss"] for record in records if "eval_mlm_loss" in record]
+    assert losses["numba"] == pytest.approx(losses["numpy"], rel=1e-5 if dtype == "float32" else 1e-12)
+    assert get_backend() == "numpy"  # as before
+
+
+@pytest.mark.parametrize("name", ["pretrain", "fill-mask", "gradcheck", "info"])
+def test_every_command_that_runs_a_model_has_a_choice_of_backend(command, name):
+    assert "(type: Literal['numba', 'numpy'], default: numba)" in " ".join(command(name, "--help").out.split())
+
+
+@pytest.mark.slow
+def test_compile_makes_every_kernel_ready(command):
+    result = command("compile")
+    assert result.code == 0, result.err
+    assert "kernels for float32 ready after" in result.out
+    assert all(np.dtype(np.float32) in kernel.ready for kernel in KERNELS)
 
 
 def test_float64(pretrain, tmp_path):

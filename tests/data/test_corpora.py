@@ -12,9 +12,10 @@ import pytest
 
 from minibert.data import corpora, download
 from minibert.data.corpora import CORPORA, corpus_documents, resolve
-from minibert.data.download import cache_folder, fetch
+from minibert.data.download import fetch
 from minibert.data.sentences import split_sentences
 from minibert.errors import DataError
+from minibert.user_cache import cache_folder
 
 
 def test_importing_reads_no_text_and_no_tokenizers():

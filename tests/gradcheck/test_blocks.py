@@ -1,11 +1,16 @@
 """Rung 3 for blocks: every element of every input and parameter, with dropout on."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from minibert.blocks.attention import self_attention, self_attention_backward
+from minibert.blocks.causal_loss import causal_lm_loss, causal_lm_loss_backward
+from minibert.blocks.decoder import decoder_layer, decoder_layer_backward
+from minibert.blocks.decoder_embeddings import decoder_embeddings, decoder_embeddings_backward
 from minibert.blocks.embeddings import embeddings, embeddings_backward
-from minibert.blocks.encoder import LayerSettings, encoder, encoder_backward, encoder_layer, encoder_layer_backward
+from minibert.blocks.encoder import encoder_layer, encoder_layer_backward
 from minibert.blocks.feed_forward import TANH_FORM, feed_forward, feed_forward_backward
 from minibert.blocks.heads import pooler, pooler_backward, transform, transform_backward
 from minibert.blocks.losses import (
@@ -14,6 +19,7 @@ from minibert.blocks.losses import (
     next_sentence_loss,
     next_sentence_loss_backward,
 )
+from minibert.blocks.stack import LayerSettings, stack, stack_backward
 from minibert.gradcheck import check_gradients
 
 B, T, D, H, F, V = 2, 5, 6, 3, 7, 9
@@ -76,14 +82,28 @@ def test_encoder_layer():
     assert worst(forward, inputs, pair("xp", encoder_layer_backward)) <= 1e-6
 
 
-def test_encoder():
+@pytest.mark.parametrize("layer", [encoder_layer, decoder_layer])
+def test_causal_layer(layer):
+    """Post-norm as in GPT, pre-norm as in GPT-2; padding on the left, so one query sees nothing."""
+    inputs = {"x": normal(B, T, D), "p": layer_params()}
+    settings = SETTINGS._replace(activation="gelu_new", causal=True)
+    forward = lambda i: layer(i["x"], i["p"], settings, MASK[..., ::-1], 5)  # noqa: E731
+    backward = encoder_layer_backward if layer is encoder_layer else decoder_layer_backward
+    assert worst(forward, inputs, pair("xp", backward)) <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("layer", "layer_backward"), [(encoder_layer, encoder_layer_backward), (decoder_layer, decoder_layer_backward)]
+)
+def test_stack(layer, layer_backward):
     inputs = {"x": normal(B, T, D), "p": {"layers": {"0": layer_params(), "1": layer_params()}}}
 
     def forward(i):
-        hidden, caches = encoder(i["x"], i["p"], SETTINGS, MASK, 5)
+        hidden, caches = stack(layer, i["x"], i["p"], SETTINGS, MASK, 5)
         return hidden[-1], caches
 
-    assert worst(forward, inputs, pair("xp", encoder_backward)) <= 1e-6
+    backward = partial(stack_backward, layer_backward)
+    assert worst(forward, inputs, pair("xp", backward)) <= 1e-6
 
 
 @pytest.mark.parametrize("positions", [np.arange(T), np.tile(np.arange(T), (B, 1))])
@@ -92,6 +112,14 @@ def test_embeddings(positions):
     inputs = {"token": normal(V, D), "position": normal(7, D), "segment": normal(2, D), "norm": norm_params()}
     forward = lambda p: embeddings(ids, segments, positions, p, 1e-3, 0.3, 5)  # noqa: E731
     assert worst(forward, inputs, embeddings_backward) <= 1e-6
+
+
+@pytest.mark.parametrize("positions", [np.arange(T), np.tile(np.arange(T), (B, 1))])
+def test_decoder_embeddings(positions):
+    ids = RNG.integers(0, V, (B, T))
+    inputs = {"token": normal(V, D), "position": normal(7, D)}
+    forward = lambda p: decoder_embeddings(ids, positions, p, 0.3, 5)  # noqa: E731
+    assert worst(forward, inputs, decoder_embeddings_backward) <= 1e-6
 
 
 def test_pooler():
@@ -115,6 +143,17 @@ def test_masked_lm_loss():
         return part.loss, cache
 
     assert worst(forward, inputs, pair(["hidden", "table", "p"], masked_lm_loss_backward)) <= 1e-6
+
+
+def test_causal_lm_loss():
+    labels = np.where(RNG.random((B, T)) < 0.7, RNG.integers(0, V, (B, T)), -100)
+    inputs = {"hidden": normal(B, T, D), "table": normal(V, D)}
+
+    def forward(i):
+        part, cache = causal_lm_loss(i["hidden"], labels, i["table"], None)
+        return part.loss, cache
+
+    assert worst(forward, inputs, pair(["hidden", "table"], causal_lm_loss_backward)) <= 1e-6
 
 
 def test_next_sentence_loss():

@@ -1,4 +1,4 @@
-"""The whole BERT through the kernels: gradients, agreement with NumPy, and the same bits whatever the threads."""
+"""Whole models through the kernels: gradients, agreement with NumPy, and the same bits whatever the threads."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from model_cases import CASES, build, loss_of
 
 from minibert import BertConfig, BertForPreTraining, backend
 from minibert.gradcheck import check_direction, check_gradients
@@ -54,6 +55,47 @@ def test_both_backends_agree_on_loss_and_gradients():
     np.testing.assert_allclose(logits, model(**batch()).logits, rtol=1e-12, atol=1e-12)
     for name, gradient in flatten(expected).items():
         np.testing.assert_allclose(flatten(grads)[name], gradient, rtol=0, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_of_the_other_models_through_the_kernels(name):
+    model, batch = build(name)
+    params, loss = model.params, loss_of(model, batch)
+    with backend("numba"):
+        _, cache = model.forward_loss(batch, 7, {})
+        grads = model.backward(cache)
+        assert max(error.relative_error for error in check_gradients(loss, params, grads, samples=3)) <= 1e-6
+        assert check_direction(loss, params, grads).relative_error <= 1e-6
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_backends_agree_on_the_other_models(name):
+    model, batch = build(name)
+    loss, expected = model.loss_and_grads(**batch, dropout_key=(0, 1))
+    with backend("numba"):
+        compiled, grads = model.loss_and_grads(**batch, dropout_key=(0, 1))
+        logits = model(**batch).logits
+    assert compiled == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(logits, model(**batch).logits, rtol=1e-12, atol=1e-12)
+    for parameter, gradient in flatten(expected).items():
+        np.testing.assert_allclose(flatten(grads)[parameter], gradient, rtol=0, atol=1e-12, err_msg=parameter)
+
+
+@pytest.mark.parametrize("name", [name for name, (cls, *_) in CASES.items() if hasattr(cls, "decode")])
+def test_both_backends_write_on_alike(name):
+    """With a key-value cache: fewer queries than keys, and keys that are views into a larger array."""
+    model, batch = build(name)
+    ids, mask = batch["input_ids"], batch["attention_mask"][:, ::-1]
+
+    def read_in_pieces():
+        past = None
+        for begin, end in [(0, 4), (4, 5), (5, 7)]:
+            logits, past = model.decode(ids[:, begin:end], past, mask[:, :end])
+            yield logits
+
+    expected = list(read_in_pieces())
+    with backend("numba"):
+        np.testing.assert_allclose(list(read_in_pieces()), expected, rtol=1e-12, atol=1e-12)
 
 
 THREE_STEPS = """

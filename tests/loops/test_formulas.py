@@ -7,9 +7,12 @@ import pytest
 
 from minibert import BertConfig, BertForPreTraining, ops
 from minibert.blocks.attention import self_attention
+from minibert.blocks.causal_loss import causal_lm_loss
+from minibert.blocks.decoder import decoder_layer
 from minibert.blocks.embeddings import embeddings
-from minibert.blocks.encoder import LayerSettings, encoder_layer
+from minibert.blocks.encoder import encoder_layer
 from minibert.blocks.losses import masked_lm_loss, next_sentence_loss
+from minibert.blocks.stack import LayerSettings
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-13}  # a few products deep, in float64
 
@@ -33,7 +36,7 @@ def attention(Q, K, V, visible=lambda i, j: True):
     rows = []
     for i, q in enumerate(Q):
         js = [j for j in range(len(K)) if visible(i, j)]
-        p = softmax([dot(q, K[j]) / math.sqrt(len(q)) for j in js])
+        p = softmax([dot(q, K[j]) / math.sqrt(len(q)) for j in js])  # of no keys: nothing to add up, zeros
         rows.append([sum(p_j * V[j][d] for p_j, j in zip(p, js, strict=True)) for d in range(len(V[0]))])
     return rows
 
@@ -67,9 +70,9 @@ def attention_params(rng, D, heads):
     return W, WO, zero
 
 
-def multi_head(X, W, WO):
+def multi_head(X, W, WO, visible=lambda i, j: True):
     """Formula 2."""
-    heads = [attention(*(matmul(X, W[i, h]) for i in range(3))) for h in range(W.shape[1])]
+    heads = [attention(*(matmul(X, W[i, h]) for i in range(3)), visible) for h in range(W.shape[1])]
     concat = [[v for head in heads for v in head[t]] for t in range(len(X))]
     return matmul(concat, WO)
 
@@ -95,6 +98,16 @@ def test_3_the_last_query_stands_at_the_last_key(rng):
     whole, _ = ops.attention(*one_head(Q, K, V), None, 0.4, causal=True)
     last, _ = ops.attention(*one_head(Q[3:], K, V), None, 0.4, causal=True)
     np.testing.assert_allclose(last, whole[:, :, 3:], **CLOSE)
+
+
+@pytest.mark.parametrize("hidden", [(), (0, 1), (4,)])
+def test_3_masked_attention_with_padding_on_either_side(rng, hidden):
+    """A query sees the tokens among the keys to its left; if there is none, it yields zeros."""
+    Q, K, V = rng.normal(size=(3, 5, 6))
+    mask = np.array([j not in hidden for j in range(5)])
+    out, _ = ops.attention(*one_head(Q, K, V), mask[None, None, None], 1 / math.sqrt(6), causal=True)
+    expected = attention(Q, K, V, visible=lambda i, j: j <= i and j not in hidden)
+    np.testing.assert_allclose(out[0, 0], expected, **CLOSE)
 
 
 def test_4_self_attention_by_elements_is_formula_1_with_scale_1(rng):
@@ -137,6 +150,26 @@ def test_6_transformer_layer(rng):
     p = {"attention": p_attention, "attention_norm": norm, "feed_forward": ffn, "feed_forward_norm": norm}
     out, _ = encoder_layer(X[None], p, LayerSettings(2, "gelu", eps, 0.0, 0.0), None, None)
     np.testing.assert_allclose(out[0], y, **CLOSE)
+
+
+def test_6_pre_norm_layer_of_gpt2(rng):
+    """GPT-2 normalises what a sublayer reads, not the sum; a position sees itself and what stands to its left."""
+    X, eps = rng.normal(size=(5, 6)), 1e-5
+    W, WO, p_attention = attention_params(rng, 6, heads=2)
+    W1, b1, W2, b2 = rng.normal(size=(6, 8)), rng.normal(size=8), rng.normal(size=(8, 6)), rng.normal(size=6)
+    a = multi_head([layer_norm(x, eps) for x in X], W, WO, visible=lambda i, j: j <= i)
+    h = [[x + s for x, s in zip(X[t], a[t], strict=True)] for t in range(5)]
+    y = []
+    for t in range(5):
+        n = layer_norm(h[t], eps)
+        u = [dot(n, W1[:, f]) + b1[f] for f in range(8)]
+        g = [0.5 * v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))) for v in u]
+        y.append([h[t][d] + dot(g, W2[:, d]) + b2[d] for d in range(6)])
+    norm = {"gamma": np.ones(6), "beta": np.zeros(6)}
+    ffn = {"up": {"weight": W1, "bias": b1}, "down": {"weight": W2, "bias": b2}}
+    p = {"attention": p_attention, "attention_norm": norm, "feed_forward": ffn, "feed_forward_norm": norm}
+    settings = LayerSettings(2, "gelu_new", eps, 0.0, 0.0, causal=True)
+    np.testing.assert_allclose(decoder_layer(X[None], p, settings, None, None)[0][0], y, **CLOSE)
 
 
 def test_7_input_is_token_plus_position_plus_segment(rng):
@@ -196,6 +229,23 @@ def test_11_causal_language_model(rng):
         loss -= math.log(softmax(logits[t - 1])[start_and_words[t]])
     np.testing.assert_allclose(ops.cross_entropy(logits, start_and_words[1:], 1)[0], loss, **CLOSE)
     np.testing.assert_allclose(ops.cross_entropy(logits, start_and_words[1:])[0], loss / 3, **CLOSE)
+
+
+def test_11_causal_language_model_from_hidden_states(rng):
+    """The block shifts the labels itself, leaves out -100, and has the token table as its decoder."""
+    hidden, table, words = rng.normal(size=(2, 4, 6)), rng.normal(size=(8, 6)), rng.integers(0, 8, (2, 4))
+    words[1, 2] = -100
+    log_p = []
+    for i in range(2):
+        for t in range(1, 4):
+            if words[i, t] != -100:
+                p = softmax([dot(hidden[i, t - 1], table[w]) for w in range(8)])
+                log_p.append(math.log(p[words[i, t]]))
+    assert len(log_p) == 5
+    np.testing.assert_allclose(causal_lm_loss(hidden, words, table, 1)[0].loss, -sum(log_p), **CLOSE)
+    mean, _ = causal_lm_loss(hidden, words, table, None)
+    np.testing.assert_allclose(mean.loss, -sum(log_p) / 5, **CLOSE)
+    assert mean.count == 5
 
 
 def test_10_bert_adds_the_two_losses(rng):

@@ -1,0 +1,57 @@
+"""The fields that the configurations of GPT and GPT-2 share."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from minibert.blocks.stack import LayerSettings
+from minibert.errors import ConfigError
+from minibert.models.config import Config
+
+
+@dataclass
+class DecoderConfig(Config):
+    """Names as in Hugging Face's `config.json`; the defaults here are GPT-2's."""
+
+    fixed: ClassVar[dict[str, Any]] = {"tie_word_embeddings": True}
+
+    vocab_size: int = 50257
+    n_positions: int = 1024
+    n_embd: int = 768
+    n_layer: int = 12
+    n_head: int = 12
+    resid_pdrop: float = 0.1
+    embd_pdrop: float = 0.1
+    attn_pdrop: float = 0.1
+    layer_norm_epsilon: float = 1e-5
+    initializer_range: float = 0.02
+
+    def validate(self) -> None:
+        """Raise `ConfigError` if a value, or a combination of values, cannot work."""
+        self._check_positive("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
+        self._check_probability("resid_pdrop", "embd_pdrop", "attn_pdrop")
+        if self.n_embd % self.n_head:
+            raise ConfigError(
+                f"n_head must divide n_embd, but {self.n_head} heads do not divide a width of {self.n_embd}"
+            )
+        if self.layer_norm_epsilon <= 0 or self.initializer_range <= 0:
+            raise ConfigError("layer_norm_epsilon and initializer_range must be positive")
+
+    @property
+    def activation(self) -> str:
+        """The activation of the feed-forward network, a key of `TANH_FORM`."""
+        return "gelu_new"
+
+    @property
+    def inner_width(self) -> int:
+        """F, the width of the feed-forward network."""
+        return 4 * self.n_embd
+
+    @property
+    def residual_std(self) -> float:
+        """The standard deviation of the initial weights whose product is added to the residual stream."""
+        return self.initializer_range
+
+    def layer_settings(self) -> LayerSettings:
+        """Return what a layer needs to know."""
+        eps, rates = self.layer_norm_epsilon, (self.resid_pdrop, self.attn_pdrop)
+        return LayerSettings(self.n_head, self.activation, eps, *rates, causal=True)
