@@ -12,12 +12,11 @@ for each round, a part of C over some steps of k
 Small products are not worth sharing: there a thread does all of the above by itself, for one matrix after another.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from minibert.kernels.blocking import PLAN_SIZE, Plan
-from minibert.kernels.compile import compiled_once
+from minibert.kernels.compile import compiled, compiled_once
 from minibert.kernels.epilogue import finish
 from minibert.kernels.memory import address, fetch_add, load, row, store
 from minibert.kernels.microkernel import multiply_tile
@@ -84,7 +83,7 @@ def product(dtype: np.dtype) -> types.Type:
     number = types.float32 if dtype == np.float32 else types.float64
     read, write = types.Array(number, 4, "A", readonly=True), types.Array(number, 4, "A")
     vector, scratch = types.Array(number, 1, "C", readonly=True), types.Array(number, 2, "C")
-    signature = types.void(
+    return types.void(
         *(read, read, write, write, vector, types.Array(number, 1, "C"), types.intp, types.intp),
         *(types.NamedUniTuple(types.intp, PLAN_SIZE, Plan), types.Array(types.intp, 1, "C"), scratch, scratch),
     )
