@@ -87,7 +87,7 @@ def attention_backward(
         return dq, dk, dv, np.zeros(bias.shape, q.dtype) if learned else None
     how, mask, added = _settings(q.dtype, (B, H, T, S), bias, scale, causal, rate, key)
     heads, dbias = _slices((B, H, T, S), bias.shape if learned else None, q.dtype)
-    cut = plan(B * H, T, S, K, q.dtype, 128)
+    cut = plan(B * H, T, S, K, q.dtype)
     size = flash_backward.scratch_layout(0, 1, T, K, cut).end
     counter, buffers = _lanes(dbias.shape[0] * dbias.shape[1], size, q.dtype)
     flash_backward.backward(q.dtype)(

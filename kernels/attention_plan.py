@@ -8,8 +8,8 @@ from minibert.kernels.blocking import split
 from minibert.kernels.microkernel import host_tile
 from numba import types
 
-ROWS = 96  # the most query rows of a tile: with K = 64, its queries (24 KB) stay in the first-level cache
-COLUMNS = 256  # the most key columns: a tile of scores takes 96 KB of the second-level cache
+ROWS = 48  # the most query rows of a tile: with K = 64, its queries (12 KB) stay in the first-level cache
+COLUMNS = 256  # the most key columns: a tile of scores takes 48 KB of the second-level cache
 TASKS = 16  # as many tasks at least, if there are queries enough: more than threads, so that none waits long
 
 NO_BIAS, MASK, ADDED = 0, 1, 2  # kinds of bias
@@ -45,11 +45,11 @@ SETTINGS = types.NamedTuple(
 
 
 @cache
-def plan(heads: int, T: int, S: int, K: int, dtype: np.dtype, most_columns: int = COLUMNS) -> Plan:
+def plan(heads: int, T: int, S: int, K: int, dtype: np.dtype) -> Plan:
     """The plan for so many heads with scores (T, S) and heads K wide."""
     tile, line = host_tile(dtype), 64 // dtype.itemsize
     rows, row_tiles = split(T, ROWS, tile.rows)
-    columns, _ = split(S, most_columns, tile.columns)
+    columns, _ = split(S, COLUMNS, tile.columns)
     stride = (-(-(columns + tile.rows) // line) | 1) * line
     chunks = min(row_tiles, max(1, -(-TASKS // heads)))
     chunk = -(-row_tiles // chunks) * rows

@@ -11,7 +11,7 @@ from minibert.kernels.attention_plan import MASK, NO_BIAS
 from minibert.kernels.compile import FAST, compiled_once, inline
 from minibert.kernels.dropout import keep
 from minibert.kernels.memory import load, multiply_add, row, store
-from numba import njit, types
+from numba import njit
 from numba.extending import intrinsic
 
 _rows = njit(fastmath=FAST, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)  # loops over a row
@@ -42,7 +42,9 @@ def exp_negative(typingctx, x):
         low_x, log2e, shift = number(low), number(1 / math.log(2)), number(1.5 * 2**mantissa + bias)
         x = builder.select(builder.fcmp_ordered(">", low_x, args[0]), low_x, args[0])
         shifted = multiply_add(builder, x, log2e, shift)
-        r = multiply_add(builder, x, log2e, builder.fneg(builder.fsub(shifted, shift)))
+        # A flag of its own keeps the loop's away: reassociated, without FMA, (x log2e + shift) - shift rounds nothing
+        n = builder.fsub(shifted, shift, flags=("contract",))
+        r = multiply_add(builder, x, log2e, builder.fneg(n))
         result = number(_POWER_OF_TWO[bits][-1])
         for coefficient in _POWER_OF_TWO[bits][-2::-1]:
             result = multiply_add(builder, result, r, number(coefficient))
@@ -189,17 +191,16 @@ def scale_row(dtype, x, count, factor):
 
 
 @_rows
-def scaled_copy(dtype, item, source, count, factor, target, target_item):
-    """target = factor * source; the target may have any stride."""
+def scaled_copy(dtype, item, source, source_item, count, factor, target, target_item):
+    """target = factor * source; both may have any stride."""
     compiled_once()
-    source = row(dtype, source, count)
-    if target_item == item:
-        target = row(dtype, target, count)
+    if source_item == item and target_item == item:
+        source, target = row(dtype, source, count), row(dtype, target, count)
         for k in range(count):
             target[k] = factor * source[k]
     else:
         for k in range(count):
-            store(dtype, target + k * target_item, factor * source[k])
+            store(dtype, target + k * target_item, factor * load(dtype, source + k * source_item))
 
 
 @_rows

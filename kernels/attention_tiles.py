@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 from minibert.kernels.attention_plan import MASK
-from minibert.kernels.attention_rows import bias_row, compiled_once, fill
-from minibert.kernels.memory import address, load, prefetch, store
+from minibert.kernels.attention_rows import bias_row, fill, scaled_copy
+from minibert.kernels.compile import compiled_once
+from minibert.kernels.memory import address, prefetch
 from minibert.kernels.microkernel import multiply_tile
-from minibert.kernels.packing import pack_a, pack_b, tile_columns, tile_rows
+from minibert.kernels.packing import pack_b, tile_columns, tile_rows
 from numba import njit
 
 # A compiled function that calls compiled functions contains them, and LLVM works through them again: so what is called
@@ -24,6 +25,7 @@ helper = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy
 pasted = njit(inline="always", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 FAR = 1 << 40  # a diagonal beyond every tile
 LINE = 64  # bytes that memory hands over at once
+AHEAD = 12  # rows that are asked for before they are needed
 
 
 class Head(NamedTuple):
@@ -63,20 +65,15 @@ def fetch(x, x_row, rows, length):
 
 
 @helper
-def pack_rows(dtype, item, x, x_row, x_column, rows, columns, target):
-    """Copy a strided matrix to adjacent rows, and zeros to what is missing to whole register tiles."""
+def copy_rows(dtype, item, x, x_row, x_column, rows, columns, factor, target):
+    """Copy factor * x, a strided matrix, to adjacent rows, and zeros to what is missing to whole register tiles."""
     compiled_once()
-    strip = 2 * tile_rows(dtype)
-    for i in range(0, rows, strip):
-        at, to, count = x + i * x_row, target + i * columns * item, min(strip, rows - i)
-        if x_column == item:
-            fetch(at + strip * x_row, x_row, strip, columns * item)
-            pack_a(dtype, item, at, x_row, item, count, columns, to)
-            continue
-        for m in range(-(-count // tile_rows(dtype)) * tile_rows(dtype)):
-            for k in range(columns):
-                value = load(dtype, at + m * x_row + k * x_column) if m < count else dtype.type(0)
-                store(dtype, to + (m * columns + k) * item, value)
+    for i in range(rows):
+        at = x + i * x_row
+        fetch(at + AHEAD * x_row, 0, 1, columns * item)
+        scaled_copy(dtype, item, at, x_column, columns, dtype.type(factor), target + i * columns * item, item)
+    missing = -rows % tile_rows(dtype)
+    fill(dtype, target + rows * columns * item, missing * columns, dtype.type(0))
 
 
 @helper

@@ -24,18 +24,18 @@ from minibert.kernels.attention_rows import (
     fill,
     finite,
     row_product,
-    scale_row,
     scaled_copy,
 )
 from minibert.kernels.attention_tiles import (
+    AHEAD,
     FAR,
+    copy_rows,
     fetch,
     find_head,
     finish_row,
     helper,
     multiply_between,
     multiply_seen,
-    pack_rows,
     pack_transposed,
     pasted,
     start,
@@ -45,8 +45,6 @@ from minibert.kernels.memory import address, fetch_add, load, store
 from minibert.kernels.packing import pack_b, tile_rows
 from numba import prange, types
 from numba.extending import register_jitable
-
-AHEAD = 12  # rows that are asked for before they are needed
 
 
 class Scratch(NamedTuple):
@@ -166,9 +164,7 @@ def _head(q, k, v, mask, bias, out, stats, dout, dq, dk, dv, dbias, plan, how, b
 @helper
 def _pack_queries(dtype, item, x, strides, K, T, plan, scale, rows, panels):
     """Pack scale * x (T, K) for both sides of a product: as rows, and tile by tile as panels."""
-    pack_rows(dtype, item, x, strides[2], strides[3], T, K, rows)
-    if scale != 1:
-        scale_row(dtype, rows, T * K, dtype.type(scale))
+    copy_rows(dtype, item, x, strides[2], strides[3], T, K, scale, rows)
     for t in range(0, T, plan.rows):
         count = min(plan.rows, T - t)
         pack_b(dtype, item, rows + t * K * item, K * item, item, count, K, panels + t * plan.width * item)
@@ -179,7 +175,7 @@ def _write(dtype, item, source, rows, K, factor, plan, target, strides):
     for i in range(rows):
         at = target + i * strides[2]
         fetch(at + AHEAD * strides[2], 0, 1, K * item)
-        scaled_copy(dtype, item, source + i * plan.width * item, K, dtype.type(factor), at, strides[3])
+        scaled_copy(dtype, item, source + i * plan.width * item, item, K, dtype.type(factor), at, strides[3])
 
 
 @pasted

@@ -28,13 +28,13 @@ from minibert.kernels.attention_rows import (
 )
 from minibert.kernels.attention_tiles import (
     FAR,
+    copy_rows,
     fetch,
     find_head,
     finish_row,
     helper,
     multiply_between,
     multiply_seen,
-    pack_rows,
     pack_transposed,
     pasted,
     start,
@@ -112,8 +112,8 @@ def _task(q, k, v, mask, bias, out, stats, plan, how, b, h, first, buffer):
     end = min(T, first + plan.chunk)
     for t in range(first, end, plan.rows):
         rows = min(plan.rows, end - t)
-        pack_rows(dtype, item, start(q, b, h) + t * q.strides[2], q.strides[2], q.strides[3], rows, K, part.queries)
-        scale_row(dtype, part.queries, rows * K, dtype.type(how.scale))
+        at = start(q, b, h) + t * q.strides[2]
+        copy_rows(dtype, item, at, q.strides[2], q.strides[3], rows, K, how.scale, part.queries)
         _attend(dtype, item, head, K, t, rows, plan, how, part, skip)
         fetch(start(out, b, h) + t * out.strides[2], out.strides[2], rows, K * item)
         for i in range(rows):
@@ -124,7 +124,7 @@ def _task(q, k, v, mask, bias, out, stats, plan, how, b, h, first, buffer):
             stats[1, b, h, t + i] = inverse
             at = start(out, b, h) + (t + i) * out.strides[2]
             factor = inverse * dtype.type(how.factor)
-            scaled_copy(dtype, item, part.sums + i * plan.width * item, K, factor, at, out.strides[3])
+            scaled_copy(dtype, item, part.sums + i * plan.width * item, item, K, factor, at, out.strides[3])
 
 
 @pasted

@@ -7,20 +7,25 @@ from minibert.models.bert_heads import BertForMaskedLM, BertForNextSentencePredi
 from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel, OpenAIGPTModel
 from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
 from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM, RobertaModel
+from minibert.tokenizers import AutoTokenizer, BertTokenizer, CharTokenizer, GPT2Tokenizer, RobertaTokenizer
 from minibert.training.optimizer import AdamW
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AdamW",
+    "AutoTokenizer",
     "BertConfig",
     "BertForMaskedLM",
     "BertForNextSentencePrediction",
     "BertForPreTraining",
     "BertModel",
+    "BertTokenizer",
+    "CharTokenizer",
     "GPT2Config",
     "GPT2LMHeadModel",
     "GPT2Model",
+    "GPT2Tokenizer",
     "MinibertError",
     "OpenAIGPTConfig",
     "OpenAIGPTLMHeadModel",
@@ -28,6 +33,7 @@ __all__ = [
     "RobertaConfig",
     "RobertaForMaskedLM",
     "RobertaModel",
+    "RobertaTokenizer",
     "backend",
     "get_backend",
     "no_grad",

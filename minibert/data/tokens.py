@@ -24,13 +24,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
+from minibert.data.learning import require_rereadable
+from minibert.data.pieces import split_losslessly
 from minibert.data.sentences import split_sentences
 from minibert.data.token_corpus import TokenCorpus
-from minibert.data.tokenizer import require_rereadable, vocabulary_size
+from minibert.data.tokenizer import vocabulary_size
 from minibert.errors import DataError
+from minibert.tokenizers.backends import backend_of, is_wordpiece
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+    from minibert.tokenizers.base import PretrainedTokenizer
 
 ARRAYS = ("tokens", "sentence_starts", "document_starts")
 FORMAT = 1  # part of the key: raise it when sentence splitting or the files change
@@ -41,9 +46,13 @@ Sentence = tuple[str, bool]  # the text, and whether it is the first of its docu
 
 
 def build_tokens(
-    documents: Iterable[str], tokenizer: Tokenizer, folder: str | Path, progress: bool = True
+    documents: Iterable[str], tokenizer: Tokenizer | PretrainedTokenizer, folder: str | Path, progress: bool = True
 ) -> TokenCorpus:
     """Split the documents into sentences, encode them and return the tokens, memory-mapped.
+
+    For WordPiece these are sentences of the language. Byte pairs and characters keep the text as it is, so for them
+    a "sentence" is a line, and the tokens of a document are those of the whole document. No special token is
+    written: what stands between documents (`minibert.data.tokenizer.separator_id`) is for the objective to add.
 
     They are kept in a folder inside `folder` named by a hash of the text and the tokenizer; if it is there already,
     nothing is encoded. It appears under that name only when it is complete, so an interrupted run leaves no
@@ -54,7 +63,7 @@ def build_tokens(
     ----------
     documents : iterable of str
         Read twice, so it cannot be an iterator: a list, or what `minibert.data.corpora.resolve` returns.
-    tokenizer : tokenizers.Tokenizer
+    tokenizer : tokenizers.Tokenizer or PretrainedTokenizer
     folder : str or Path
         Where caches are kept.
     progress : bool
@@ -66,6 +75,7 @@ def build_tokens(
         No token is left of the documents, or the cache cannot be written.
     """
     require_rereadable(documents)
+    tokenizer = backend_of(tokenizer)
     key, characters = _key(documents, tokenizer)
     complete = Path(folder) / key
     if complete.is_dir():
@@ -85,7 +95,7 @@ def build_tokens(
                 delay=1,
                 disable=None if progress else True,
             ) as b:
-                _write(Path(new), _sentences(documents, b), tokenizer)
+                _write(Path(new), _sentences(documents, tokenizer, b), tokenizer)
             _publish(Path(new), complete)
     except OSError as error:
         raise DataError(f"{folder}: the tokens cannot be written there ({error.strerror or error})") from error
@@ -146,9 +156,10 @@ def _remove_abandoned(folder: Path) -> None:
             shutil.rmtree(incomplete, ignore_errors=True)
 
 
-def _sentences(documents: Iterable[str], bar: tqdm) -> Iterator[Sentence]:
+def _sentences(documents: Iterable[str], tokenizer: Tokenizer, bar: tqdm) -> Iterator[Sentence]:
+    split = split_sentences if is_wordpiece(tokenizer) else split_losslessly
     for document in documents:
-        for i, sentence in enumerate(split_sentences(document)):
+        for i, sentence in enumerate(split(document)):
             yield sentence, i == 0
         bar.update(len(document))
 

@@ -18,6 +18,8 @@ RUN_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
     ARGUMENTS,
     LOG,
     "loss.png",

@@ -14,6 +14,7 @@ each times dropout's 1 / (1 - rate). 40 eps of these hold with room in thousands
 
 import inspect
 import os
+import platform
 import subprocess
 import sys
 from typing import get_type_hints
@@ -236,3 +237,26 @@ def test_same_bits_whatever_the_number_of_threads():
     }  # fmt: skip
     assert len(digests) == 1
     assert digests != {""}
+
+
+REDUCED = """
+import numpy as np
+from minibert.kernels.microkernel import host_tile
+from test_attention import KEY, check, fused
+rng = np.random.default_rng(0)
+for T, S, K in ((50, 50, 16), (61, 270, 17)):
+    operands = fused(rng, 2, 2, T, S, K, np.float32)
+    check(*operands, None, 0.3)
+    check(*operands, rng.random((2, 1, 1, S)) > 0.2, 0.3, True, 0.1, KEY)
+print(*host_tile(np.float32))
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="overrides the features of x86")
+def test_a_processor_without_avx():
+    done = subprocess.run(
+        [sys.executable, "-c", REDUCED], capture_output=True, text=True, cwd=os.path.dirname(os.path.abspath(__file__)),
+        env=os.environ | {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse,+sse2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "4 2 4\n"

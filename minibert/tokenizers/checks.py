@@ -1,0 +1,93 @@
+"""What must hold in a tokenizer's files before the library reads them: there it would panic, or pass in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from minibert.errors import DataError
+
+LARGEST_ID = 10_000_000  # a larger vocabulary is a damaged file: tables of its size would fill the memory
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; one that cannot be read is a `DataError`."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: invalid UTF-8 at byte offset {error.start}; save it as UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; no key may stand in an object twice."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for i, key in enumerate(keys) if key in keys[:i])
+            raise DataError(f"{path}: {twice!r} stands in one object twice; mend the file or fetch it again")
+        return found
+
+    try:
+        value = json.loads(read_text(path), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: not valid JSON ({error}); the file may be cut off, fetch it again") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: not a JSON object but a {type(value).__name__}; is it the right file?")
+    return value
+
+
+def check_vocabulary(path: Path, vocab: object) -> dict[str, int]:
+    """Return `vocab` if it maps tokens to different ids of a sane size."""
+    if not isinstance(vocab, dict) or not vocab:
+        raise DataError(f"{path}: holds no vocabulary, an object that gives each token its id")
+    owner: dict[int, str] = {}
+    for token, id in vocab.items():
+        if type(id) is not int or not 0 <= id < LARGEST_ID:
+            raise DataError(
+                f"{path}: the token {token!r} has the id {id!r}; ids are integers from 0 to {LARGEST_ID - 1}"
+            )
+        if id in owner:
+            raise DataError(f"{path}: the tokens {owner[id]!r} and {token!r} both have the id {id}; mend the file")
+        owner[id] = token
+    return vocab
+
+
+def check_merges(path: Path, merges: Iterable[tuple[object, str]], vocab: dict[str, int], prefix: str = "") -> list:
+    """Return the pairs if they and what they merge into are in the vocabulary; `merges` gives (merge, place)."""
+    pairs = []
+    for merge, place in merges:
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(t, str) and t for t in pair):
+            raise DataError(f"{path}, {place}: {merge!r} is not a merge, two tokens with a space between them")
+        left, right = pair
+        for token in (left, right, left + right.removeprefix(prefix)):
+            if token not in vocab:
+                raise DataError(
+                    f"{path}, {place}: {token!r} is not in the vocabulary; do the two files belong together?"
+                )
+        pairs.append((left, right))
+    return pairs
+
+
+def check_tokenizer_json(path: Path, content: dict[str, Any]) -> None:
+    """Refuse a `tokenizer.json` whose vocabulary, merges or added tokens do not fit together."""
+    model = content.get("model")
+    if not isinstance(model, dict) or not isinstance(content.get("added_tokens", []), list):
+        raise DataError(f"{path}: not a tokenizer file, it describes no model; is it the right file?")
+    if isinstance(model.get("vocab"), list):
+        raise DataError(
+            f"{path}: a {model.get('type', 'Unigram')} tokenizer, which is not supported; use WordPiece or BPE"
+        )
+    if "vocab" not in model:
+        raise DataError(f"{path}: not a tokenizer file, its model has no vocabulary; is it the right file?")
+    vocab = check_vocabulary(path, model["vocab"]) if model["vocab"] else {}
+    if isinstance(model.get("merges"), list):
+        places = ((merge, f"merge {i}") for i, merge in enumerate(model["merges"], 1))
+        check_merges(path, places, vocab, model.get("continuing_subword_prefix") or "")
