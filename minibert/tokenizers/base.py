@@ -64,7 +64,9 @@ class PretrainedTokenizer(Decoding):
     ) -> None:
         self.check_kind(backend)
         self.backend_tokenizer = backend
-        self.model_max_length = UNLIMITED if model_max_length is None else int(model_max_length)
+        if model_max_length is not None and not model_max_length >= 1:
+            raise ConfigError(f"model_max_length is {model_max_length}; it must be at least 1")
+        self.model_max_length = UNLIMITED if model_max_length is None else int(min(model_max_length, UNLIMITED))
         self.padding_side, self.truncation_side = padding_side, truncation_side
         for side in (padding_side, truncation_side):
             if side not in ("left", "right"):
@@ -89,6 +91,9 @@ class PretrainedTokenizer(Decoding):
 
     def _give_roles(self, tokens: dict[str, str | None]) -> None:
         tokens = {role: token for role, token in tokens.items() if token is not None}
+        for role, token in tokens.items():
+            if not isinstance(token, str):
+                raise DataError(f"{role} is a {type(token).__name__}, not a str: give the token itself")
         missing = [
             token for token in dict.fromkeys(tokens.values()) if self.backend_tokenizer.token_to_id(token) is None
         ]

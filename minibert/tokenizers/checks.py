@@ -88,6 +88,7 @@ def check_tokenizer_json(path: Path, content: dict[str, Any]) -> None:
     if "vocab" not in model:
         raise DataError(f"{path}: not a tokenizer file, its model has no vocabulary; is it the right file?")
     vocab = check_vocabulary(path, model["vocab"]) if model["vocab"] else {}
-    if isinstance(model.get("merges"), list):
+    prefix = model.get("continuing_subword_prefix") or ""
+    if isinstance(model.get("merges"), list) and isinstance(prefix, str):
         places = ((merge, f"merge {i}") for i, merge in enumerate(model["merges"], 1))
-        check_merges(path, places, vocab, model.get("continuing_subword_prefix") or "")
+        check_merges(path, places, vocab, prefix)

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 KINDS = ("tokenizer.json", "vocab.txt", "vocab.json")
+SETTINGS = {
+    "model_max_length": int | float,
+    "padding_side": str,
+    "truncation_side": str,
+    "strip_accents": bool,
+    "model_input_names": list,
+}
 
 
 def find_file(path: str | Path) -> Path:
@@ -44,6 +51,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     for role in ROLES:
         if isinstance(config.get(role), dict):  # the description of an AddedToken
             config[role] = config[role].get("content")
+    for name, kind in {**dict.fromkeys(ROLES, str), **SETTINGS}.items():
+        if config.get(name) is not None and not isinstance(config[name], kind):
+            raise DataError(f"{folder / 'tokenizer_config.json'}: {name} cannot be {config[name]!r}; mend the file")
     return config
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minibert.errors import DataError
+from minibert.errors import DataError, MinibertError
 from minibert.tokenizers.files import find_file, read_backend, read_config
 from minibert.tokenizers.panics import explained
 from minibert.tokenizers.special_tokens import ROLES
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from minibert.tokenizers.base import PretrainedTokenizer
 
-SETTINGS = ("padding_side", "truncation_side", "clean_up_tokenization_spaces", *ROLES)
+SETTINGS = ("model_max_length", "padding_side", "truncation_side", "clean_up_tokenization_spaces", *ROLES)
 
 
 def open_tokenizer(
@@ -29,14 +29,12 @@ def open_tokenizer(
         config["do_lower_case"] = options.pop("do_lower_case")
     backend = read_backend(file, config)
     settings = {name: config[name] for name in SETTINGS if config.get(name) is not None}
-    length = config.get("model_max_length")
-    settings["model_max_length"] = length if isinstance(length, int | float) else None
     try:
         tokenizer = class_of(backend)(backend, **settings | options)
-    except DataError as error:
-        raise DataError(f"{file}: {error}") from error
-    if isinstance(names := config.get("model_input_names"), list):
-        tokenizer.model_input_names = tuple(names)
+    except MinibertError as error:
+        raise type(error)(f"{file}: {error}") from error
+    if config.get("model_input_names"):
+        tokenizer.model_input_names = tuple(config["model_input_names"])
     _try(file, backend)
     return tokenizer
 
@@ -44,6 +42,6 @@ def open_tokenizer(
 def _try(file: Path, backend: Tokenizer) -> None:
     """Encode something: a template that does not fit the vocabulary shall fail here, where the file is known."""
     with explained(DataError, f"{file}: the tokenizer cannot be used"):
-        ids = backend.encode("a", "b").ids
+        ids = backend.encode("a").ids + backend.encode("a", "b").ids
     if any(backend.id_to_token(id) is None for id in ids):
         raise DataError(f"{file}: its template adds ids outside the vocabulary; mend the file or fetch it again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
 from minibert.errors import ConfigError
@@ -51,11 +52,14 @@ def shaped(tokenizer: PretrainedTokenizer, shape: Shape, n_special: int) -> Iter
     """
     padding = _choice("padding", shape.padding, PADDING)
     truncation = _choice("truncation", shape.truncation, TRUNCATION)
-    if shape.max_length is not None and padding is None and shape.truncation is None:
+    if shape.max_length is not None and shape.padding is False and shape.truncation is None:
         truncation = "longest_first"
-    length = shape.max_length
+    length = _count("max_length", shape.max_length)
     if length is None and tokenizer.model_max_length < LIMIT:
         length = tokenizer.model_max_length
+    multiple = _count("pad_to_multiple_of", shape.pad_to_multiple_of)
+    if truncation and padding and length and multiple and length % multiple:
+        raise ConfigError(f"max_length is {length}; truncated and padded to a multiple of {multiple}, it must be one")
     backend = tokenizer.backend_tokenizer
     try:
         if truncation and length is not None:
@@ -69,8 +73,8 @@ def shaped(tokenizer: PretrainedTokenizer, shape: Shape, n_special: int) -> Iter
 
 
 def _truncate(tokenizer: PretrainedTokenizer, strategy: str, length: int, stride: int, n_special: int) -> None:
-    if not isinstance(length, int) or length < n_special:
-        raise ConfigError(f"max_length is {length!r}; it must be an integer, at least {n_special}: the special tokens")
+    if length < n_special:
+        raise ConfigError(f"max_length is {length}; it must be at least {n_special}, the number of special tokens")
     if not isinstance(stride, int) or not 0 <= stride < max(length - n_special, 1):
         raise ConfigError(f"stride is {stride!r}; it must be at least 0 and less than max_length - {n_special}")
     with explained(ConfigError, f"max_length {length} with stride {stride} cannot be"):
@@ -88,9 +92,6 @@ def _pad(tokenizer: PretrainedTokenizer, length: int | None, shape: Shape) -> No
             "this tokenizer has no padding token: set one first, for example tokenizer.pad_token = tokenizer."
             + ("eos_token" if tokenizer.eos_token else "unk_token")
         )
-    for name, value in (("max_length", length), ("pad_to_multiple_of", shape.pad_to_multiple_of)):
-        if value is not None and (not isinstance(value, int) or not 1 <= value < 2**31):
-            raise ConfigError(f"{name} is {value!r}; to pad, it must be an integer of at least 1")
     tokenizer.backend_tokenizer.enable_padding(
         direction=side,
         pad_id=tokenizer.pad_token_id,
@@ -98,6 +99,12 @@ def _pad(tokenizer: PretrainedTokenizer, length: int | None, shape: Shape) -> No
         length=length,
         pad_to_multiple_of=shape.pad_to_multiple_of,
     )
+
+
+def _count(name: str, value: int | None) -> int | None:
+    if value is not None and (type(value) is bool or not isinstance(value, Integral) or not 1 <= value < 2**31):
+        raise ConfigError(f"{name} is {value!r}; it must be an integer of at least 1")
+    return None if value is None else int(value)
 
 
 def _choice(name: str, value: bool | str | None, known: dict) -> str | None:

@@ -40,7 +40,7 @@ def _check(part: Any, i: int, is_split_into_words: bool) -> None:
             raise DataError(f"text {i} is no list of words (str): with is_split_into_words each text must be one")
     elif not isinstance(part, str):
         raise DataError(
-            f"text {i} is a {type(part).__name__}, not a str: give text, a list of texts, or pairs of texts"
+            f"text {i} is of type {type(part).__name__}, not str: give text, a list of texts, or pairs of texts"
         )
 
 
