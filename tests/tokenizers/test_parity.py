@@ -137,7 +137,7 @@ def test_stricter(folder):
     """Where theirs gives rows longer than max_length, or fails on some texts only, ours always refuses."""
     ours = minibert.AutoTokenizer.from_pretrained(folder("bert-cased"))
     theirs = transformers.AutoTokenizer.from_pretrained(folder("bert-cased"))
-    assert len(theirs("a", max_length=1)["input_ids"]) == 2
+    assert len(theirs("a", max_length=1)["input_ids"]) > 1
     assert outcome(lambda: ours("a", max_length=1)) == "refused"
     assert theirs("", max_length=4, stride=2)["input_ids"] == theirs.encode("")
     assert outcome(lambda: ours("", max_length=4, stride=2)) == "refused"
