@@ -35,14 +35,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--no_torch", action="store_true", help="leave out PyTorch and Hugging Face")
     parser.add_argument("--cold", action="store_true", help="also measure the first step, with all compilation")
     parser.add_argument("--json", type=str, default="", help="write every number to this file")
+    parser.add_argument("--picture", type=str, default="", help="draw the comparison: a .png, .svg or .pdf file")
 
 
 def run(args: dict[str, Any]) -> None:
     """Measure, print the tables, write the file."""
     if args["threads"] < 0:
         raise ConfigError(f"--threads must not be negative, but is {args['threads']}")
-    if args["json"] and not Path(args["json"]).resolve().parent.is_dir():
-        raise ConfigError(f"--json {args['json']}: there is no such folder")
+    for name in ("json", "picture"):
+        if args[name] and not Path(args[name]).resolve().parent.is_dir():
+            raise ConfigError(f"--{name} {args[name]}: there is no such folder")
+    if args["picture"] and Path(args["picture"]).suffix not in (".png", ".svg", ".pdf"):
+        raise ConfigError(f"--picture {args['picture']}: must be a .png, .svg or .pdf file")
     if args["threads"]:
         _with_threads(args)
         return
@@ -66,6 +70,10 @@ def run(args: dict[str, Any]) -> None:
     print(text(report))
     if args["json"]:
         write_json(Path(args["json"]), report.to_dict())
+    if args["picture"]:
+        from minibert.bench.picture import draw
+
+        draw(report.to_dict(), Path(args["picture"]))
 
 
 def _with_threads(args: dict[str, Any]) -> None:

@@ -30,8 +30,10 @@ def check(out, file):
 
 def test_without_torch(command, tmp_path):
     file = tmp_path / "bench.json"
-    code, out, err = command(*SOME, "--no_torch", "--json", file)
+    picture = tmp_path / "bench.png"
+    code, out, err = command(*SOME, "--no_torch", "--json", file, "--picture", picture)
     assert code == 0, err
+    assert picture.read_bytes().startswith(b"\x89PNG")
     found = check(out, file)
     assert "oracle" in out
     assert "PyTorch  " not in out
