@@ -17,6 +17,9 @@ import numba
 
 from minibert.errors import BackendError
 
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # OpenMP reads it when it is loaded, at the first loop
+
 _turn = threading.Lock()
 _started_in: int | None = None  # the process that started threads which a fork does not survive
 
