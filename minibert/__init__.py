@@ -7,6 +7,7 @@ from minibert.models.bert_heads import BertForMaskedLM, BertForNextSentencePredi
 from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel, OpenAIGPTModel
 from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
 from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM, RobertaModel
+from minibert.pipelines.pipeline import pipeline
 from minibert.tokenizers import AutoTokenizer, BertTokenizer, CharTokenizer, GPT2Tokenizer, RobertaTokenizer
 from minibert.training.optimizer import AdamW
 
@@ -37,6 +38,7 @@ __all__ = [
     "backend",
     "get_backend",
     "no_grad",
+    "pipeline",
     "set_backend",
     "watch",
 ]

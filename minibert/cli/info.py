@@ -1,6 +1,6 @@
 """Show a model's shapes, its parameter count, and the memory that training it needs.
 
-Takes a run folder, or the name of a released size such as bert-base.
+Takes a run folder, or the name of a released size such as bert-base or gpt2.
 """
 
 from pathlib import Path
@@ -13,15 +13,15 @@ from minibert import dispatch
 from minibert.cli.backend import add_backend
 from minibert.errors import CheckpointError, ConfigError
 from minibert.evaluation.memory import training_memory
-from minibert.models.bert import BertConfig
-from minibert.models.bert_heads import BertForPreTraining
+from minibert.models.base import Model
+from minibert.models.families import SIZES, family_of_folder, family_of_size
 from minibert.tree import tree_items
 from minibert.units import bytes_text
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the model and the batch that memory is counted for."""
-    parser.add_argument("run", type=str, help=f"a run or checkpoint folder, or one of {', '.join(BertConfig.sizes)}")
+    parser.add_argument("run", type=str, help=f"a run or checkpoint folder, or one of {', '.join(SIZES)}")
     parser.add_argument("--batch_size", type=int, default=32, help="sequences in a training batch")
     parser.add_argument("--seq_len", type=int, default=0, help="tokens in a sequence (default: up to 128)")
     add_backend(parser, "whose memory to count: numba holds less than numpy")
@@ -30,24 +30,41 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: dict[str, Any]) -> None:
     """Print the tables."""
     name = args["run"]
-    config = BertConfig.named(name) if name in BertConfig.sizes else BertConfig.from_pretrained(_folder(name))
-    T = args["seq_len"] or min(128, config.max_position_embeddings)
-    if not 1 <= T <= config.max_position_embeddings:
-        raise ConfigError(f"--seq_len must be within 1..{config.max_position_embeddings}, but is {T}")
+    family = family_of_size(name) if name in SIZES else family_of_folder(_folder(name))
+    config = family.config.named(name) if name in SIZES else family.config.from_pretrained(name)
+    T = args["seq_len"] or min(128, config.max_length)
+    if not 1 <= T <= config.max_length:
+        raise ConfigError(f"--seq_len must be within 1..{config.max_length}, but is {T}")
     if args["batch_size"] < 1:
         raise ConfigError(f"--batch_size must be at least 1, but is {args['batch_size']}")
-    model = BertForPreTraining(config)
+    objective, head = next(iter(family.heads.items()))
+    model = head(config)
     for parameter, array in tree_items(model.params):
         print(f"{parameter:<50} {array.shape!s:>16} {array.size:>12,}")
     print(f"{'total':<50} {'':>16} {model.num_parameters():>12,}\n")
     with dispatch.backend(args["backend"]):
-        _print_memory(model, args["batch_size"], T)
+        _print_memory(model, BATCHES[objective](T), args["batch_size"], T)
 
 
-def _print_memory(model: BertForPreTraining, B: int, T: int) -> None:
+def _causal(T: int) -> dict[str, np.ndarray]:
     ids = np.zeros((1, T), np.int64)
-    labels = np.where(np.arange(T) % 7 == 1, 0, -100)[None]  # one position in seven, as 15 % come to
-    memory = training_memory(model, {"input_ids": ids, "labels": labels, "next_sentence_label": np.zeros(1, int)}, B)
+    return {"input_ids": ids, "labels": ids}
+
+
+def _masked(T: int) -> dict[str, np.ndarray]:
+    """One position in seven is to be predicted, as 15 % come to. Id 2 is no padding, of BERT's or RoBERTa's."""
+    return {"input_ids": np.full((1, T), 2), "labels": np.where(np.arange(T) % 7 == 1, 2, -100)[None]}
+
+
+def _pairs(T: int) -> dict[str, np.ndarray]:
+    return {**_masked(T), "next_sentence_label": np.zeros(1, int)}
+
+
+BATCHES = {"clm": _causal, "mlm": _masked, "mlm+nsp": _pairs}  # objective -> one sequence
+
+
+def _print_memory(model: Model, batch: dict[str, np.ndarray], B: int, T: int) -> None:
+    memory = training_memory(model, batch, B)
     print(f"Memory of a training step, {B} sequences of {T} tokens, {model.dtype}:")
     for name, value in memory._asdict().items():
         print(f"  {name:<12} {bytes_text(value):>10}")
@@ -56,5 +73,5 @@ def _print_memory(model: BertForPreTraining, B: int, T: int) -> None:
 
 def _folder(name: str) -> Path:
     if not Path(name).is_dir():
-        raise CheckpointError(f"{name}: no such folder, and no released size: {', '.join(BertConfig.sizes)}")
+        raise CheckpointError(f"{name}: no such folder, and no released size: {', '.join(SIZES)}")
     return Path(name)

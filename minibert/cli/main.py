@@ -12,6 +12,7 @@ from minibert.errors import MinibertError
 COMMANDS = {  # name -> module; a module is imported when the parser is made, so it imports what is heavy in run()
     "pretrain": "pretrain",
     "fill-mask": "fill_mask",
+    "generate": "generate",
     "plot": "plot",
     "info": "info",
     "gradcheck": "gradcheck",

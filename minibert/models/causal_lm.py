@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from minibert.blocks.causal_loss import CausalLMCache, causal_lm_loss, causal_lm_loss_backward, next_tokens
 from minibert.blocks.past import KeyValueCache
 from minibert.errors import DataError
+from minibert.generation import generate, stream
 from minibert.models.base import Losses
 from minibert.models.decoder import DecoderModel, mask_positions
 from minibert.models.gpt_names import PREFIX
@@ -26,6 +27,7 @@ class CausalLM(DecoderModel):
     """A decoder whose last hidden state at t gives the logits of token t + 1, by the table of token vectors."""
 
     prefix = PREFIX
+    generate, stream = generate, stream  # methods
 
     def __call__(
         self,

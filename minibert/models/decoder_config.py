@@ -37,6 +37,16 @@ class DecoderConfig(Config):
             raise ConfigError("layer_norm_epsilon and initializer_range must be positive")
 
     @property
+    def hidden_size(self) -> int:
+        """D, by the name that encoders have for it."""
+        return self.n_embd
+
+    @property
+    def max_length(self) -> int:
+        """The number of tokens that have a position."""
+        return self.n_positions
+
+    @property
     def activation(self) -> str:
         """The activation of the feed-forward network, a key of `TANH_FORM`."""
         return "gelu_new"

@@ -1,16 +1,18 @@
-"""From a corpus of token ids to batches of arrays, for one of the objectives of pre-training."""
+"""From a corpus of token ids to batches of arrays, for the objectives that hide tokens."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from minibert.errors import ConfigError
+from minibert.objectives.baselines import unigram
+from minibert.objectives.full_sentences import Packed, full_sentences
 from minibert.objectives.masking import Vocabulary, mask_tokens
 from minibert.objectives.next_sentence import Corpus, Pair, check_pairs, sentence_pairs
 from minibert.objectives.segments import Segment, segments
 
 Batch = dict[str, np.ndarray]
-OBJECTIVES = ("mlm+nsp", "mlm")
 SHUFFLE = 100_000  # examples are shuffled within blocks of this size; smaller corpora are one block
 
 
@@ -24,7 +26,8 @@ class PretrainingBatches:
     corpus : Corpus
         For instance a `minibert.data.token_corpus.TokenCorpus`.
     vocabulary : Vocabulary
-    objective : {"mlm+nsp", "mlm"}
+    objective : {"mlm+nsp", "mlm", "mlm, full sentences"}
+        Pairs of segments (BERT), single segments, or segments across the borders of documents (RoBERTa).
     batch_size, seq_len : int
         B, and the largest T: a batch is as long as its longest sequence.
     seed : int
@@ -55,29 +58,28 @@ class PretrainingBatches:
         whole_words: bool = False,
         part: str = "training",
     ) -> None:
-        if objective not in OBJECTIVES:
-            raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}, but is {objective!r}")
-        pairs = objective == "mlm+nsp"
-        special = 3 if pairs else 2  # [CLS] A [SEP] B [SEP], or [CLS] A [SEP]
-        if seq_len < special + 2:
-            raise ConfigError(f"seq_len must be at least {special + 2} for the objective {objective}, but is {seq_len}")
-        if pairs:
-            check_pairs(corpus, part)
+        if objective not in LAYOUTS:
+            raise ConfigError(f"objective must be one of {', '.join(LAYOUTS)}, but is {objective!r}")
+        layout = LAYOUTS[objective]
+        if seq_len < layout.special + 2:
+            raise ConfigError(
+                f"seq_len must be at least {layout.special + 2} for the objective {objective}, but is {seq_len}"
+            )
+        layout.check(corpus, part)
         self.corpus = corpus
         self.vocabulary = vocabulary
         self.batch_size = batch_size
-        self.max_tokens = seq_len - special
+        self.max_tokens = seq_len - layout.special
         self.seed = seed
         self.mask_rate = mask_rate
         self.whole_words = whole_words
-        self._examples: Callable = sentence_pairs if pairs else segments
-        self._assemble: Callable = assemble_pairs if pairs else assemble_segments
+        self._layout = layout
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield the batches of one pass; the last one may be smaller."""
         rng = np.random.default_rng([self.seed, number])
         block: list[tuple[int, ...]] = []
-        for example in self._examples(self.corpus, self.max_tokens, rng):
+        for example in self._layout.examples(self.corpus, self.max_tokens, rng):
             block.append(example)
             if len(block) == SHUFFLE:
                 yield from self._batches(block, rng)
@@ -91,11 +93,18 @@ class PretrainingBatches:
                 yield epoch, batch
             epoch += 1
 
+    def baselines(self, training: "PretrainingBatches") -> dict[str, float]:
+        """Return what can be reached on this text without context; special tokens are never predicted."""
+        counts = self.corpus.token_counts(self.vocabulary.size)
+        counts[list(self.vocabulary.special)] = 0
+        best = unigram(counts)
+        return {"unigram_loss": best.loss, "unigram_accuracy": best.accuracy}
+
     def _batches(self, examples: list[tuple[int, ...]], rng: np.random.Generator) -> Iterator[Batch]:
         order = rng.permutation(len(examples))
         for start in range(0, len(order), self.batch_size):
             chosen = [examples[i] for i in order[start : start + self.batch_size]]
-            batch = self._assemble(self.corpus.tokens, chosen, self.vocabulary)
+            batch = self._layout.assemble(self.corpus.tokens, chosen, self.vocabulary)
             masked, labels = mask_tokens(batch["input_ids"], self.vocabulary, rng, self.mask_rate, self.whole_words)
             yield {**batch, "input_ids": masked, "labels": labels}
 
@@ -122,6 +131,15 @@ def assemble_segments(tokens: np.ndarray, chosen: list[Segment], vocabulary: Voc
     return pad([np.concatenate([cls, tokens[start:stop], sep]) for start, stop in chosen], vocabulary.pad)
 
 
+def assemble_packed(tokens: np.ndarray, chosen: list[Packed], vocabulary: Vocabulary) -> Batch:
+    """[CLS] A [SEP] B [SEP], A and B of different documents, padded to the longest; all of it is one segment."""
+    rows = []
+    for (ranges,) in chosen:
+        pieces = [piece for start, stop in ranges for piece in (tokens[start:stop], [vocabulary.sep])]
+        rows.append(np.concatenate([[vocabulary.cls], *pieces]))
+    return pad(rows, vocabulary.pad)
+
+
 def pad(rows: list[np.ndarray], padding: int) -> Batch:
     """Return input_ids (B, T) and attention_mask (B, T) with T the longest row."""
     lengths = np.array([len(row) for row in rows])
@@ -129,3 +147,19 @@ def pad(rows: list[np.ndarray], padding: int) -> Batch:
     ids = np.full(mask.shape, padding, np.int64)
     ids[mask] = np.concatenate(rows)
     return {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
+
+
+class Layout(NamedTuple):
+    """How examples are taken from a corpus, and how they become rows."""
+
+    special: int  # tokens of a row beside the text
+    examples: Callable
+    assemble: Callable
+    check: Callable = lambda corpus, part: None
+
+
+LAYOUTS = {
+    "mlm+nsp": Layout(3, sentence_pairs, assemble_pairs, check_pairs),
+    "mlm": Layout(2, segments, assemble_segments),
+    "mlm, full sentences": Layout(2, full_sentences, assemble_packed),
+}

@@ -5,6 +5,7 @@ from typing import Any
 
 from minibert.errors import ConfigError
 
+AUTO = "auto"  # what suits the model
 LARGEST_VOCABULARY = 1_000_000  # the tokenizer's trainer reserves memory for all of it
 
 
@@ -19,15 +20,20 @@ def option(default: Any, help: str, **more: Any) -> Any:
 class PretrainArguments:
     """Options of `minibert pretrain`. The defaults are the run that README describes."""
 
-    model: str = option("bert-tiny", "size of the model: bert-tiny, bert-mini, bert-small, bert-medium or bert-base")
+    model: str = option(
+        "bert-tiny",
+        "size of the model: bert-tiny, -mini, -small, -medium or -base; roberta-tiny, -mini, -base or -large; "
+        "gpt2-nano, gpt2-micro, gpt2, gpt2-medium, -large or -xl; openai-gpt",
+    )
     corpus: list = option(
         ["python-docs"],
         "name of a corpus (see `minibert corpora`), or files and folders of .txt, .jsonl, .gz, or - for standard input",
     )
     objective: str = option(
-        "mlm+nsp",
-        "what to learn: masked tokens and next sentences as in BERT, or masked tokens alone",
-        choices=("mlm+nsp", "mlm"),
+        AUTO,
+        "what to learn: masked tokens and next sentences as in BERT, masked tokens alone, or the next token as in GPT "
+        "(auto: what the model was made for: mlm+nsp for bert, mlm for roberta, clm for gpt)",
+        choices=(AUTO, "mlm+nsp", "mlm", "clm"),
     )
     output_dir: str = option("", "the run folder (default: a new folder in runs/)")
     overwrite: bool = option(False, "replace the run that output_dir holds")
@@ -44,10 +50,14 @@ class PretrainArguments:
         "rate of dropout, on hidden states and attention probabilities: 0.1 in BERT, which is large; a small model "
         "that cannot learn its text by heart learns faster without",
     )
-    vocab_size: int = option(2000, "size of the WordPiece vocabulary that is trained on the corpus")
-    tokenizer: str = option("", "use this tokenizer.json or vocab.txt instead of training one")
-    cased: bool = option(False, "keep capitals and accents")
-    mask_rate: float = option(0.15, "share of the tokens to predict")
+    vocab_size: int = option(2000, "size of the vocabulary that is trained on the corpus; of characters, at most")
+    tokenizer: str = option(
+        AUTO,
+        "the kind of tokenizer to train, wordpiece, bpe (of bytes) or char; or a tokenizer.json, vocab.txt or folder "
+        "to use instead (auto: wordpiece for bert, else bpe)",
+    )
+    cased: bool = option(False, "keep capitals and accents in WordPieces; byte pairs and characters always keep them")
+    mask_rate: float = option(0.15, "share of the tokens to hide and predict, for mlm")
     whole_words: bool = option(False, "hide all pieces of a word together")
     heldout: float = option(0.1, "share of the corpus, by documents, that is held out for evaluation")
     eval_every: int = option(250, "steps between evaluations; the weights are saved at each")

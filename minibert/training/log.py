@@ -13,6 +13,12 @@ from tqdm import tqdm
 from minibert.models.base import Losses
 
 LOG = "log.jsonl"
+BY_TOKEN = ("mlm", "clm")  # the losses by token, of which a run has one
+
+
+def main_part(record: dict[str, Any], prefix: str = "") -> str | None:
+    """Return the name of the loss by token that a record has, or None; `prefix` is that of its keys, as "eval_"."""
+    return next((name for name in BY_TOKEN if f"{prefix}{name}_loss" in record), None)
 
 
 class Window:
@@ -89,9 +95,10 @@ class RunLog:
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
         if "loss" in record:
-            shown = {"MLM loss": f"{record['mlm_loss']:.3f}"}
-            if "mlm_accuracy" in record:
-                shown["accuracy"] = f"{record['mlm_accuracy']:.1%}"
+            shown = {}
+            if name := main_part(record):
+                shown = {f"{name.upper()} loss": f"{record[f'{name}_loss']:.3f}"}
+                shown["accuracy"] = f"{record[f'{name}_accuracy']:.1%}"
             shown["tok/s"] = f"{record['tokens_per_second']:,.0f}"
             self._bar.set_postfix(shown)
 

@@ -5,11 +5,13 @@ from typing import Any
 
 from minibert.errors import CheckpointError, DataError
 from minibert.files import write_whole
-from minibert.training.log import LOG, read_log
+from minibert.training.log import LOG, main_part, read_log
+
+TITLES = {"mlm": "masked-token loss", "clm": "next-token loss"}
 
 
 def plot_runs(folders: list[Path], picture: Path) -> None:
-    """Draw the masked-token loss of each run against its steps, with the unigram loss to beat.
+    """Draw the loss by token of each run against its steps, with the unigram loss to beat.
 
     Parameters
     ----------
@@ -35,10 +37,10 @@ def plot_runs(folders: list[Path], picture: Path) -> None:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for i, (folder, (steps, evaluations)) in enumerate(logs.items()):
-        _draw_run(axes, f"C{i}", folder.name, steps, evaluations)
+    for i, (folder, log) in enumerate(logs.items()):
+        _draw_run(axes, f"C{i}", folder.name, *log)
     axes.set_xlabel("step")
-    axes.set_ylabel("masked-token loss (nats)")
+    axes.set_ylabel(" or ".join(TITLES[name] for name in sorted({name for _, _, name in logs.values()})) + " (nats)")
     axes.set_title("Pre-training" if len(logs) > 1 else f"Pre-training: {next(iter(logs)).name}")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -46,30 +48,33 @@ def plot_runs(folders: list[Path], picture: Path) -> None:
     write_whole(picture, lambda path: figure.savefig(path, dpi=120, format=picture.suffix[1:]))
 
 
-def _draw_run(axes: Any, colour: str, name: str, steps: list[dict], evaluations: list[dict]) -> None:
+def _draw_run(axes: Any, colour: str, name: str, steps: list[dict], evaluations: list[dict], part: str) -> None:
     """Line styles, not colours alone, tell what is what, so that the picture reads in greyscale."""
     axes.plot(
         [r["step"] for r in steps],
-        [r["mlm_loss"] for r in steps],
+        [r[f"{part}_loss"] for r in steps],
         colour,
         alpha=0.35,
         lw=0.8,
         label=f"{name}: training",
     )
-    losses = [r["eval_mlm_loss"] for r in evaluations]
+    losses = [r[f"eval_{part}_loss"] for r in evaluations]
     axes.plot([r["step"] for r in evaluations], losses, colour, marker="o", ms=3, label=f"{name}: held out")
     axes.annotate(
         f"{losses[-1]:.2f}", (evaluations[-1]["step"], losses[-1]), (-2, 6), textcoords="offset points", ha="right"
     )
-    level = evaluations[-1]["eval_unigram_loss"]
-    axes.axhline(level, color=colour, ls="--", lw=1, label=f"{name}: unigram, {level:.2f}")
+    for baseline, style in (("unigram", "--"), ("bigram", ":")):
+        level = evaluations[-1].get(f"eval_{baseline}_loss")
+        if level is not None:
+            axes.axhline(level, color=colour, ls=style, lw=1, label=f"{name}: {baseline}, {level:.2f}")
 
 
-def _evaluations(folder: Path) -> tuple[list[dict], list[dict]]:
+def _evaluations(folder: Path) -> tuple[list[dict], list[dict], str]:
     if not (folder / LOG).is_file():
         raise CheckpointError(f"{folder}: not a run folder, it has no {LOG}")
     records = read_log(folder)
-    evaluations = [r for r in records if "eval_mlm_loss" in r]
+    evaluations = [r for r in records if main_part(r, "eval_")]
     if not evaluations:
         raise CheckpointError(f"{folder}: {LOG} holds no evaluation yet")
-    return [r for r in records if "mlm_loss" in r], evaluations
+    part = main_part(evaluations[-1], "eval_")
+    return [r for r in records if f"{part}_loss" in r], evaluations, part

@@ -5,7 +5,8 @@ import pytest
 
 from minibert import AdamW, BertConfig, BertForPreTraining
 from minibert.data.token_corpus import TokenCorpus
-from minibert.evaluation.pretraining import evaluate, unigram
+from minibert.evaluation.pretraining import evaluate
+from minibert.objectives.baselines import unigram
 from minibert.objectives.batches import PretrainingBatches
 from minibert.objectives.masking import Vocabulary
 from minibert.training.schedule import linear_warmup_decay

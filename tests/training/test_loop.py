@@ -9,7 +9,8 @@ import minibert
 from minibert import BertConfig, BertForPreTraining
 from minibert.errors import TrainingError
 from minibert.evaluation.memory import training_memory
-from minibert.evaluation.pretraining import evaluate, unigram
+from minibert.evaluation.pretraining import evaluate
+from minibert.objectives.baselines import unigram
 from minibert.training.accumulation import accumulate
 from minibert.training.log import RunLog, read_log
 from minibert.training.loop import LoopSettings, train

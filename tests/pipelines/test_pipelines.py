@@ -1,0 +1,129 @@
+"""`minibert.pipeline`: structures as users of Hugging Face know them, errors that help."""
+
+import numpy as np
+import pytest
+
+import minibert
+from minibert.data.tokenizer_training import train_tokenizer
+from minibert.errors import CheckpointError, ConfigError, DataError
+
+TEXTS = ["The quick brown fox jumps over the lazy dog.\nA cat sat on the mat."] * 4
+
+
+def folder_of(path, cls, config, tokenizer):
+    cls(config, seed=1).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.fixture
+def gpt2(tmp_path):
+    tokenizer = train_tokenizer("bpe", TEXTS, 280, masked=False)
+    end = tokenizer.eos_token_id
+    config = minibert.GPT2Config(
+        len(tokenizer), 32, 12, 1, 3, initializer_range=0.5, bos_token_id=end, eos_token_id=end
+    )
+    return folder_of(tmp_path / "gpt2", minibert.GPT2LMHeadModel, config, tokenizer)
+
+
+@pytest.fixture
+def roberta(tmp_path):
+    tokenizer = train_tokenizer("bpe", TEXTS, 280)
+    config = minibert.RobertaConfig(len(tokenizer), 12, 1, 3, 20, max_position_embeddings=34)
+    return folder_of(tmp_path / "roberta", minibert.RobertaForMaskedLM, config, tokenizer)
+
+
+def test_text_generation(gpt2):
+    write = minibert.pipeline("text-generation", model=gpt2)
+    (greedy,) = write("The quick", max_new_tokens=8)
+    assert set(greedy) == {"generated_text"}
+    assert greedy["generated_text"].startswith("The quick")
+    assert write("The quick", max_new_tokens=8, return_full_text=False) == [
+        {"generated_text": greedy["generated_text"].removeprefix("The quick")}
+    ]
+    two = write(["The", "A cat"], max_new_tokens=5, num_return_sequences=3)
+    assert [len(one) for one in two] == [3, 3]
+    assert two[1] == write("A cat", max_new_tokens=5, num_return_sequences=3)
+
+
+def test_without_a_number_of_tokens_the_positions_are_filled(gpt2):
+    write = minibert.pipeline("text-generation", model=gpt2)
+    ids = write.encode("The quick")
+    longest = write.model.generate(ids, 32 - ids.shape[1] + 1)
+    assert write("The quick", eos_token_id=None)[0]["generated_text"] == write.tokenizer.decode(longest[0])
+
+
+def test_a_stream_is_the_text_in_pieces(gpt2):
+    write = minibert.pipeline("text-generation", model=gpt2)
+    options = {"max_new_tokens": 20, "temperature": 0.9, "seed": 2}
+    (whole,) = write("The", return_full_text=False, **options)
+    assert "".join(write.stream("The", **options)) == whole["generated_text"]
+
+
+def test_a_text_ends_before_its_end_token(gpt2):
+    write = minibert.pipeline("text-generation", model=gpt2)
+    ids = write.encode("The")
+    new = write.model.generate(ids, 20)[0, ids.shape[1] :].tolist()
+    end = new[10]
+    (ended,) = write("The", max_new_tokens=20, return_full_text=False, eos_token_id=end)
+    assert ended["generated_text"] == write.tokenizer.decode(new[: new.index(end)])
+    assert "".join(write.stream("The", 20, eos_token_id=end)) == ended["generated_text"]
+
+
+def test_fill_mask_of_roberta(roberta):
+    guess = minibert.pipeline("fill-mask", model=roberta)
+    one = guess("A<mask> sat on the mat.", top_k=3)
+    assert [set(g) for g in one] == [{"score", "token", "token_str", "sequence"}] * 3
+    assert [g["score"] for g in one] == sorted((g["score"] for g in one), reverse=True)
+    assert one[0]["sequence"] == f"A{one[0]['token_str']} sat on the mat."
+    several = guess("A<mask> sat<mask>.", top_k=2)
+    assert [len(mask) for mask in several] == [2, 2]
+    assert guess(["A<mask> sat on the mat."], top_k=3) == [one]
+    with pytest.raises(DataError, match="no <mask> in"):
+        guess("A cat sat.")
+    with pytest.raises(DataError, match="has positions for 32"):
+        guess("<mask>" * 31)
+
+
+def test_scores_are_probabilities(roberta):
+    scores = [g["score"] for g in minibert.pipeline("fill-mask", roberta)("A<mask>.", top_k=280)]
+    assert sum(scores) == pytest.approx(1, rel=1e-5)
+
+
+def test_a_task_or_a_folder_that_is_none(gpt2, roberta, tmp_path):
+    with pytest.raises(ConfigError, match="choose one of fill-mask, text-generation"):
+        minibert.pipeline("translate", model=gpt2)
+    with pytest.raises(CheckpointError, match="a gpt2 model cannot do this, it takes one of bert, roberta"):
+        minibert.pipeline("fill-mask", model=gpt2)
+    with pytest.raises(CheckpointError, match="it takes one of gpt2, openai-gpt"):
+        minibert.pipeline("text-generation", model=roberta)
+    with pytest.raises(CheckpointError, match=r"it has no config\.json"):
+        minibert.pipeline("text-generation", model=tmp_path)
+    (gpt2 / "config.json").write_text('{"model_type": "t5"}')
+    with pytest.raises(CheckpointError, match="model_type is 't5'; supported are bert, roberta, gpt2, openai-gpt"):
+        minibert.pipeline("text-generation", model=gpt2)
+
+
+def test_an_empty_prompt(gpt2):
+    with pytest.raises(DataError, match="the prompt is empty"):
+        minibert.pipeline("text-generation", model=gpt2)("")
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+def test_they_answer_as_hugging_face(gpt2, roberta):
+    """Fill-mask: the same guesses with the same scores (float32). Text: the same, greedy."""
+    pytest.importorskip("torch", reason="needs the extra `oracle`")
+    transformers = pytest.importorskip("transformers", reason="needs the extra `oracle`")
+    for text in ("A<mask> sat on the mat.", "A<mask> sat<mask>."):
+        theirs = transformers.pipeline("fill-mask", model=str(roberta))(text)
+        ours = minibert.pipeline("fill-mask", model=roberta)(text)
+        if isinstance(ours[0], dict):
+            ours, theirs = [ours], [theirs]
+        for a, b in zip(ours, theirs, strict=True):
+            assert [g["token"] for g in a] == [g["token"] for g in b]
+            assert [g["token_str"] for g in a] == [g["token_str"] for g in b]
+            np.testing.assert_allclose([g["score"] for g in a], [g["score"] for g in b], rtol=1e-5)
+    theirs = transformers.pipeline("text-generation", model=str(gpt2))
+    ours = minibert.pipeline("text-generation", model=gpt2)
+    assert ours("The quick", max_new_tokens=20) == theirs("The quick", max_new_tokens=20, do_sample=False)
