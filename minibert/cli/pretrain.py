@@ -93,7 +93,7 @@ def fit(args: PretrainArguments, model: Model, batches: Batches, examples: Batch
         args.max_grad_norm,
         args.seed,
     )
-    optimizer = AdamW(model.params, args.learning_rate, args.weight_decay)
+    optimizer = AdamW(model.params, args.learning_rate, args.weight_decay, betas=(0.9, args.adam_beta2))
 
     def learning_rate(step: int) -> float:
         return linear_warmup_decay(step, args.learning_rate, args.warmup_steps, args.max_steps)

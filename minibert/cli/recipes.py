@@ -1,6 +1,7 @@
 """What each kind of model is pre-trained with unless the user says otherwise, and how options become its parts."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from minibert.tokenizers.base import PretrainedTokenizer
 from minibert.training.arguments import AUTO, PretrainArguments
 
 Batches = PretrainingBatches | CausalBatches
+PUBLISHED_STD, PUBLISHED_WIDTH = 0.02, 768  # of the initial weights of BERT-base, and of the smallest GPT-2
+LEARNING_RATE_TIMES_WIDTH = 0.256  # steps of Adam change each weight alike, and wider layers add up more of them
 
 
 class Recipe(NamedTuple):
@@ -66,7 +69,7 @@ RECIPES = {  # model_type -> recipe
 
 
 def resolve_arguments(args: PretrainArguments) -> PretrainArguments:
-    """Return the arguments with every "auto" replaced by what suits the model.
+    """Return the arguments with every "auto", and every 0 that stands for it, replaced by what suits the model.
 
     Raises
     ------
@@ -84,7 +87,14 @@ def resolve_arguments(args: PretrainArguments) -> PretrainArguments:
     if objective == "clm" and args.whole_words:
         raise ConfigError("--whole_words is about hidden words, but clm hides none: leave it out")
     tokenizer = RECIPES[family.name].tokenizer if args.tokenizer in (AUTO, "") else args.tokenizer
-    return dataclasses.replace(args, objective=objective, tokenizer=tokenizer)
+    width = family.config.named(args.model).hidden_size
+    return dataclasses.replace(
+        args,
+        objective=objective,
+        tokenizer=tokenizer,
+        learning_rate=args.learning_rate or LEARNING_RATE_TIMES_WIDTH / width,
+        initializer_range=args.initializer_range or PUBLISHED_STD * math.sqrt(PUBLISHED_WIDTH / width),
+    )
 
 
 def make_tokenizer(args: PretrainArguments, documents: Iterable[str]) -> PretrainedTokenizer:
@@ -99,7 +109,8 @@ def make_model(args: PretrainArguments, tokenizer: PretrainedTokenizer) -> Model
     """Return a model of the size that was asked for, with random weights."""
     family = family_of_size(args.model)
     settings = RECIPES[family.name].settings(args, tokenizer)
-    config = family.config.named(args.model, vocab_size=vocabulary_size(tokenizer), **settings)
+    settings |= {"vocab_size": vocabulary_size(tokenizer), "initializer_range": args.initializer_range}
+    config = family.config.named(args.model, **settings)
     return family.heads[args.objective](config, args.seed, args.dtype)
 
 

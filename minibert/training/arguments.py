@@ -37,14 +37,28 @@ class PretrainArguments:
     )
     output_dir: str = option("", "the run folder (default: a new folder in runs/)")
     overwrite: bool = option(False, "replace the run that output_dir holds")
-    max_steps: int = option(3000, "number of training steps")
-    batch_size: int = option(32, "sequences in a batch")
+    max_steps: int = option(5000, "number of training steps")
+    batch_size: int = option(16, "sequences in a batch")
     seq_len: int = option(64, "tokens in a sequence, special tokens included")
-    learning_rate: float = option(1e-3, "the highest learning rate, reached after the warm-up")
+    learning_rate: float = option(
+        0.0,
+        "the highest learning rate, reached after the warm-up (0: 0.256 / width, which is 2e-3 for bert-tiny, 1e-3 for "
+        "bert-mini and 3.3e-4 for bert-base)",
+    )
     warmup_steps: int = option(200, "steps in which the learning rate rises to its highest value")
+    adam_beta2: float = option(
+        0.98,
+        "decay of AdamW's mean of squared gradients, as in RoBERTa; BERT's 0.999 averages over more steps than a short "
+        "run has to spare",
+    )
     weight_decay: float = option(0.01, "decoupled weight decay, on matrices and tables only")
     max_grad_norm: float = option(1.0, "the gradient is scaled down to this norm where it is larger")
     gradient_accumulation_steps: int = option(1, "batches that make one step")
+    initializer_range: float = option(
+        0.0,
+        "standard deviation of the initial weights (0: 0.02 sqrt(768 / width): BERT's 0.02 at BERT's width, more in "
+        "a narrower model, so that what a layer computes is as large)",
+    )
     dropout: float = option(
         0.0,
         "rate of dropout, on hidden states and attention probabilities: 0.1 in BERT, which is large; a small model "
@@ -80,9 +94,11 @@ class PretrainArguments:
         for name in at_least_one.split():
             if getattr(self, name) < 1:
                 raise ConfigError(f"--{name} must be at least 1, but is {getattr(self, name)}")
-        for name in ("learning_rate", "max_grad_norm"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"--{name} must be positive, but is {getattr(self, name)}")
+        if not 0 < self.max_grad_norm < float("inf"):
+            raise ConfigError(f"--max_grad_norm must be positive, but is {self.max_grad_norm}")
+        for name in ("learning_rate", "initializer_range"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"--{name} must be positive, or 0 for the default, but is {getattr(self, name)}")
         if self.vocab_size > LARGEST_VOCABULARY:
             raise ConfigError(f"--vocab_size must be at most {LARGEST_VOCABULARY:,}, but is {self.vocab_size:,}")
         if self.seq_len < 5:
@@ -96,6 +112,8 @@ class PretrainArguments:
             raise ConfigError(
                 f"--warmup_steps must be within 0..{self.max_steps} (max_steps), but is {self.warmup_steps}"
             )
+        if not 0 <= self.adam_beta2 < 1:
+            raise ConfigError(f"--adam_beta2 must be at least 0 and less than 1, but is {self.adam_beta2}")
         if not 0 <= self.weight_decay < float("inf"):
             raise ConfigError(f"--weight_decay must not be negative, but is {self.weight_decay}")
         if self.blas_threads < 0:

@@ -39,6 +39,8 @@ def test_a_text_that_is_none(pretrain, tmp_path, content, message):
         (["--max_steps", "0"], "--max_steps must be at least 1"),
         (["--warmup_steps", "5"], "--warmup_steps must be within 0..4"),
         (["--learning_rate", "-1"], "--learning_rate must be positive"),
+        (["--initializer_range", "-0.1"], "--initializer_range must be positive"),
+        (["--adam_beta2", "1"], "--adam_beta2 must be at least 0 and less than 1"),
         (["--mask_rate", "1.5"], "--mask_rate must be between 0 and 1"),
         (["--dropout", "1"], "--dropout must be at least 0 and less than 1"),
         (["--model", "bert-huge"], "bert-tiny, bert-mini"),

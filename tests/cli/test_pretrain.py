@@ -11,7 +11,9 @@ import yaml
 from minibert.kernels.compile import KERNELS
 
 from minibert import BertForPreTraining, get_backend
+from minibert.cli.recipes import resolve_arguments
 from minibert.models.base import Model
+from minibert.training.arguments import PretrainArguments
 from minibert.tree import flatten
 
 FILES = {
@@ -227,3 +229,14 @@ def test_the_arguments_of_a_run_do_not_overwrite_it_when_used_again(pretrain, co
     again = command("pretrain", "--config", tmp_path / "run/training_args.json")
     assert again.code == 2
     assert "holds a run already" in again.err
+
+
+def test_what_is_left_to_the_model_depends_on_its_width():
+    """At BERT's width, BERT's initial weights; the values that were used are written down."""
+    mini = resolve_arguments(PretrainArguments(model="bert-mini"))
+    base = resolve_arguments(PretrainArguments(model="bert-base"))
+    assert base.initializer_range == pytest.approx(0.02)
+    assert mini.initializer_range == pytest.approx(0.02 * 3**0.5)
+    assert mini.learning_rate == pytest.approx(3 * base.learning_rate)
+    own = resolve_arguments(PretrainArguments(model="gpt2-nano", learning_rate=1e-4, initializer_range=0.01))
+    assert (own.learning_rate, own.initializer_range) == (1e-4, 0.01)
