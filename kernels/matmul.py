@@ -17,6 +17,7 @@ from minibert.kernels.blocking import SERIAL_WORK, TINY_WORK, is_read_in_place, 
 from minibert.kernels.epilogue import GELU, GELU_GRAD, GELU_TANH, GELU_TANH_GRAD, PLAIN
 from minibert.kernels.microkernel import host_tile
 from minibert.kernels.product import EDGE, phases, product
+from minibert.kernels.vector_product import is_vector_product, vector_product
 from minibert.kernels.workspace import scratch
 from numba import get_num_threads, set_num_threads
 
@@ -121,6 +122,9 @@ def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=Fa
     a, b, out, other = _four_axes(a, b, out, other)
     nothing, no_other = _NOTHING[out.dtype]
     bias = nothing if bias is None else np.ascontiguousarray(bias, out.dtype)
+    if sums is None and not add and is_vector_product(a, b, kind):
+        vector_product(a, b, out, no_other if other is None else other, bias, kind)
+        return
     P, Q, M, N = out.shape
     how = plan(M, N, a.shape[3], P * Q, is_read_in_place(*a.strides[2:], a.itemsize), out.dtype)
     with _threads(how, P * Q, P * Q * M * N * a.shape[3]) as threads:

@@ -21,12 +21,14 @@ class Row:
 
     Keys of `values` that occur: `kernels_ms`, `numpy_ms`, `torch_ms` (medians); `times_numpy`, `times_torch`, how many
     times as fast as those the kernels are; in the section of training steps `ms` and `times`, likewise;
-    `tokens_per_second`; `gflops`; `share` of the best matrix product; `outside_kernels`, the share of a step that is
+    `tokens_per_second`; `gflops`; `share` of the best matrix product;
+    `gigabytes_per_second` of weights read and `memory_share`, of the fastest streaming read;
+    `outside_kernels`, the share of a step that is
     not spent in compiled functions; memory `mb` in MB (10^6 bytes) and `memory_ratio`, what the kernels take of it;
     `seconds`. None: not measured.
     """
 
-    section: str  # "ops", "memory", "steps" or "cold"
+    section: str  # "ops", "memory", "steps", "decoding" or "cold"
     name: str
     values: dict[str, float | None]
     targets: tuple[Target, ...] = ()

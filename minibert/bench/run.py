@@ -3,7 +3,7 @@
 import statistics
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tqdm import tqdm
@@ -12,6 +12,7 @@ from minibert import dispatch
 from minibert.bench import flops
 from minibert.bench.cases import OPS, Case, all_cases
 from minibert.bench.cold import first_steps
+from minibert.bench.decoding import decoding_rows
 from minibert.bench.machine import ceiling, describe
 from minibert.bench.memory import extra_memory
 from minibert.bench.overhead import outside_kernels
@@ -20,6 +21,7 @@ from minibert.bench.sizes import Sizes
 from minibert.bench.steps import fastest, side_names, step_variants, thread_counts
 from minibert.bench.timing import Budget, compare
 from minibert.errors import ConfigError
+from minibert.models.gpt2 import GPT2Config
 
 STEP_TARGETS = {
     ("bert-mini", "kernels"): (Target("share", ">=", 0.75),),
@@ -41,6 +43,7 @@ class Plan:
     budget: Budget
     torch: bool
     cold: bool
+    decode: list[str] = field(default_factory=list)  # sizes of GPT-2
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a name that is none, or for a run that could not end."""
@@ -49,6 +52,8 @@ class Plan:
                 raise ConfigError(f"no op named {name!r} to measure: choose among {', '.join(OPS)}")
         for model in self.models:
             self.sizes.of(model, self.batch_size)
+        for name in self.decode:
+            GPT2Config.named(name)  # raises for a name that is none
         if self.budget.repeat < 0 or not 0 < self.budget.seconds < float("inf"):
             raise ConfigError("--repeat must not be negative, and --seconds must be positive")
 
@@ -101,6 +106,8 @@ def _jobs(plan: Plan) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
     for model in plan.models:
         sizes = plan.sizes.of(model, plan.batch_size)
         yield f"step of {model}", lambda sizes=sizes: step_rows(sizes, plan)
+    for name in plan.decode:
+        yield f"writing of {name}", lambda name=name: decoding_rows(name, plan.budget, plan.torch)
     if plan.cold:
         yield "first step", lambda: cold_rows(plan.sizes)
 

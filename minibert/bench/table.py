@@ -7,6 +7,7 @@ TITLES = {
     "ops": "Ops, forward and backward (products: one product). Medians in ms; x: how many times as fast kernels are",
     "memory": "Memory in MB",
     "steps": "Training steps. x: how many times as fast the kernels are; memory x: what they take of it",
+    "decoding": "Writing token by token. x: how many times as fast the kernels are",
     "cold": "First step",
 }
 COLUMNS = {  # key -> heading, format
@@ -23,6 +24,8 @@ COLUMNS = {  # key -> heading, format
     "tokens_per_second": ("tokens/s", ",.0f"),
     "gflops": ("GFLOP/s", ".1f"),
     "share": ("of best", ".0%"),
+    "gigabytes_per_second": ("GB/s", ".1f"),
+    "memory_share": ("of memory", ".0%"),
     "mb": ("MB", ",.0f"),
     "outside_kernels": ("outside kernels", ".1%"),
     "memory_ratio": ("memory x", ".2f"),

@@ -32,6 +32,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--repeat", type=int, default=0, help="rounds of a comparison (0: as many as fit in --seconds)")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to measure a comparison")
     parser.add_argument("--threads", type=int, default=0, help="threads of every library (0: what each chooses)")
+    parser.add_argument(
+        "--decode", nargs="*", type=str, default=["gpt2"], help="sizes of GPT-2 to write with; or nothing"
+    )
     parser.add_argument("--no_torch", action="store_true", help="leave out PyTorch and Hugging Face")
     parser.add_argument("--cold", action="store_true", help="also measure the first step, with all compilation")
     parser.add_argument("--json", type=str, default="", help="write every number to this file")
@@ -65,6 +68,7 @@ def run(args: dict[str, Any]) -> None:
         budget=Budget(args["seconds"], args["repeat"]),
         torch=not args["no_torch"] and find_spec("torch") is not None,
         cold=args["cold"],
+        decode=args["decode"],
     )
     report = bench(plan)
     print(text(report))
