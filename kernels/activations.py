@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from minibert.kernels import gelu_math, vector_math
+from minibert.kernels.checks import check_like
 from minibert.kernels.compile import kernel, tasks
 from numba import prange
 
@@ -65,6 +66,7 @@ def _apply(function: int, x: np.ndarray) -> np.ndarray:
 
 
 def _apply_backward(function: int, dy: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    check_like("dy", dy, kept)
     flat = np.ascontiguousarray(dy).reshape(-1)
     dx = np.empty_like(flat)
     _backward(dy.dtype)(function, flat, np.ascontiguousarray(kept).reshape(-1), dx)

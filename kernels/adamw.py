@@ -8,6 +8,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+from minibert.kernels.checks import check_like, check_one_dtype
 from minibert.kernels.compile import inline, kernel
 from minibert.kernels.memory import row
 from numba import prange
@@ -19,6 +20,7 @@ def square_sum(arrays: Sequence[np.ndarray]) -> float:
     """sum of x^2 over all elements of all arrays, which have one dtype: the square of their global norm."""
     if not arrays:
         return 0.0
+    check_one_dtype("the arrays", arrays)
     flat = [np.ascontiguousarray(x) for x in arrays]
     tasks = task_list(tuple(x.size for x in flat))
     partial = np.empty(len(tasks))
@@ -48,6 +50,10 @@ def adamw(
     if not thetas:
         return
     dtype = thetas[0].dtype
+    check_one_dtype("the parameters", thetas)
+    for name, arrays in (("a gradient", gs), ("a first moment", ms), ("a second moment", vs)):
+        for theta, a in zip(thetas, arrays, strict=True):
+            check_like(name, a, theta)
     gs = [np.ascontiguousarray(g, dtype) for g in gs]
     state = [[np.require(a, dtype, "CW") for a in arrays] for arrays in (thetas, ms, vs)]
     table = np.stack([addresses(arrays) for arrays in (state[0], gs, state[1], state[2])])  # (4, arrays)

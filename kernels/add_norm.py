@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from minibert.kernels.checks import check_like
 from minibert.kernels.compile import as_rows, kernel, tasks
 from minibert.kernels.dropout import draw, keep
-from minibert.kernels.norm import CHUNK, LayerNormCache, norm_backward, normalise
+from minibert.kernels.norm import CHUNK, LayerNormCache, check_scale, norm_backward, normalise
 from numba import prange
 
 
@@ -19,8 +20,9 @@ def add_norm(
     x: np.ndarray, residual: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float, rate: float, key: int | None
 ) -> tuple[np.ndarray, AddNormCache]:
     """y = layer_norm(residual + dropout(x)), all (..., D). Strided operands are copied first."""
+    check_like("the residual", residual, x)
     rows = as_rows(x)  # (N, D)
-    gamma, beta = np.ascontiguousarray(gamma), np.ascontiguousarray(beta)
+    gamma, beta = check_scale(x, gamma, beta)
     total, y = np.empty_like(rows), np.empty_like(rows)
     mean, rstd = np.empty((2, len(rows)), rows.dtype)
     dropout = draw(rate, key, rows.size)

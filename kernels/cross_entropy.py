@@ -52,7 +52,8 @@ def checked_labels(labels: np.ndarray, V: int) -> np.ndarray:
     flat = np.ascontiguousarray(labels, np.int64).reshape(-1)
     targets = flat[flat != IGNORE_INDEX]
     if targets.size and (targets.min() < 0 or targets.max() >= V):
-        raise IndexError(f"labels must be {IGNORE_INDEX} or lie in 0..{V - 1}, but one is {targets.max()}")
+        wrong = targets.min() if targets.min() < 0 else targets.max()
+        raise IndexError(f"labels must be {IGNORE_INDEX} or lie in 0..{V - 1}, but one is {wrong}")
     return flat
 
 

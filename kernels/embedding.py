@@ -1,6 +1,7 @@
 """Twin of minibert.ops.embedding."""
 
 import numpy as np
+from minibert.kernels.checks import check_like, check_one_dtype, check_shape
 from minibert.kernels.compile import as_rows, kernel, tasks
 from numba import prange
 
@@ -25,6 +26,9 @@ def embedding_backward(dy: np.ndarray, cache: EmbeddingCache, into: np.ndarray |
     Adding into the gradient that a tied table has already spares a second array of its size, most of it zeros.
     """
     dtable = np.zeros_like(cache.table, order="C") if into is None else into  # (V, D)
+    check_shape("dy", dy, (*np.shape(cache.ids), cache.table.shape[1]))
+    check_like("the gradient to add to", dtable, cache.table)
+    check_one_dtype("dy and the table", (dy, cache.table))
     ids, rows = checked(cache.ids, len(dtable)), as_rows(dy)  # (N,), (N, D)
     if dtable.flags.c_contiguous:
         _backward(dtable.dtype)(ids, rows, dtable)

@@ -1,7 +1,7 @@
 """What happens to a finished block of C while it is still in cache: bias, GELU, and the derivative of GELU."""
 
-from minibert.kernels.memory import row
 from minibert.kernels.gelu_math import gelu, gelu_grad, gelu_tanh, gelu_tanh_grad
+from minibert.kernels.memory import row
 from numba import njit
 
 PLAIN, GELU, GELU_TANH, GELU_GRAD, GELU_TANH_GRAD = range(5)

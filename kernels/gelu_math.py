@@ -7,7 +7,7 @@ errs by less than 2 eps of Phi. In float64, where a polynomial would be too long
 
 import math
 
-from minibert.kernels.vector_math import exp, horner, inline, per_dtype, same, scaled_erfc, sigmoid
+from minibert.kernels.vector_math import exp, horner, inline, same, scaled_erfc, sigmoid
 from numba import types
 from numba.extending import overload
 
@@ -24,8 +24,8 @@ _CDF = (
 )  # fmt: skip
 _GRAD = (
     0.126416647, -0.0642821492, 0.0518070942, -0.0509790387, 0.0567065736, -0.0648022658, 0.0714278265, -0.0741733238,
-    0.0675145415, -0.0505210145, 0.0404942783, -0.0397754053, 0.0232648013, -0.00143191366, 0.00226217321, -0.00833425424,
-    0.00369122035,
+    0.0675145415, -0.0505210145, 0.0404942783, -0.0397754053, 0.0232648013, -0.00143191366, 0.00226217321,
+    -0.00833425424, 0.00369122035,
 )  # fmt: skip
 _CDF_POLYNOMIAL = horner(_CDF, _CDF)
 _GRAD_POLYNOMIAL = horner(_GRAD, _GRAD)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from minibert.kernels.checks import check_like, check_one_dtype, check_shape
 from minibert.kernels.compile import as_rows, inline, kernel, tasks
 from minibert.kernels.dropout import draw, keep
 from numba import prange
@@ -22,7 +23,7 @@ class LayerNormCache(NamedTuple):
 def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float) -> tuple[np.ndarray, LayerNormCache]:
     """y = gamma * (x - mean) / sqrt(var + eps) + beta, over the last axis. A strided x is copied first."""
     rows = as_rows(x)  # (N, D)
-    gamma, beta = np.ascontiguousarray(gamma), np.ascontiguousarray(beta)
+    gamma, beta = check_scale(x, gamma, beta)
     y = np.empty_like(rows)
     mean, rstd = np.empty((2, len(rows)), rows.dtype)
     _forward(rows.dtype)(rows, gamma, beta, eps, y, mean, rstd)
@@ -34,11 +35,20 @@ def layer_norm_backward(dy: np.ndarray, cache: LayerNormCache) -> tuple[np.ndarr
     return norm_backward(dy, cache)
 
 
+def check_scale(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return gamma and beta (D,), contiguous; raise if they do not fit x (..., D)."""
+    for name, values in (("gamma", gamma), ("beta", beta)):
+        check_shape(name, values, x.shape[-1:])
+        check_one_dtype(f"x and {name}", (x, values))
+    return np.ascontiguousarray(gamma), np.ascontiguousarray(beta)
+
+
 def norm_backward(
     dy: np.ndarray, cache: LayerNormCache, dropped: np.ndarray | None = None, rate: float = 0.0, key: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dy (..., D)  ->  dx (..., D), dgamma (D,), dbeta (D,); fills `dropped` (N, D) with m * dx if it is given."""
     rows = as_rows(dy)  # (N, D)
+    check_like("dy", rows, cache.x)
     N, D = rows.shape
     dx = np.empty_like(rows)
     partial = np.zeros((2, tasks(N, CHUNK), D), rows.dtype)  # dgamma and dbeta of each task

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 # a product of 0.5 ms took 8 ms beside them. After 0.1 s they sleep.
 PAUSE = 0.15
 SHORT = 0.1  # a call under this many seconds runs once before the clock starts, and several times in a turn
+CALLS = 20  # in a turn, at most
 ROUNDS = 3  # at least, unless the number is given
 
 
@@ -57,7 +58,7 @@ def turn(side: Side, estimate: float) -> list[float]:
     if 0 < estimate < SHORT:
         side.run()
     times = []
-    while not times or (0 < estimate and len(times) < 20 and sum(times) + estimate < SHORT):
+    while not times or (0 < estimate and len(times) < CALLS and sum(times) + estimate < SHORT):
         start = time.perf_counter()
         side.run()
         times.append(time.perf_counter() - start)

@@ -45,7 +45,9 @@ class PretrainArguments:
         "the highest learning rate, reached after the warm-up (0: 0.256 / width, which is 2e-3 for bert-tiny, 1e-3 for "
         "bert-mini and 3.3e-4 for bert-base)",
     )
-    warmup_steps: int = option(200, "steps in which the learning rate rises to its highest value")
+    warmup_steps: int = option(
+        -1, "steps in which the learning rate rises to its highest value (-1: one step in 25, 200 of 5,000)"
+    )
     adam_beta2: float = option(
         0.98,
         "decay of AdamW's mean of squared gradients, as in RoBERTa; BERT's 0.999 averages over more steps than a short "
@@ -108,6 +110,8 @@ class PretrainArguments:
         for name in ("mask_rate", "heldout"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"--{name} must be between 0 and 1, both excluded, but is {getattr(self, name)}")
+        if self.warmup_steps == -1:
+            self.warmup_steps = self.max_steps // 25
         if not 0 <= self.warmup_steps <= self.max_steps:
             raise ConfigError(
                 f"--warmup_steps must be within 0..{self.max_steps} (max_steps), but is {self.warmup_steps}"

@@ -296,4 +296,8 @@ def test_vector_math_at_the_extremes(dtype):
         "gelu_tanh": [np.nan, 0, 0, 1000, x[4], np.inf, np.nan],
     }
     for name, values in expected.items():
-        np.testing.assert_array_equal(vectorised(getattr(gelu_math if "gelu" in name else vector_math, name))(x), np.array(values, dtype), err_msg=name)
+        np.testing.assert_array_equal(
+            vectorised(getattr(gelu_math if "gelu" in name else vector_math, name))(x),
+            np.array(values, dtype),
+            err_msg=name,
+        )
