@@ -2,11 +2,19 @@
 
 import pytest
 
+from minibert import backend
 from minibert.bench import machine, timing
 from minibert.bench.sizes import Sizes
 from minibert.cli import main
 
 pytest.importorskip("numba", reason="needs the extra `numba`")
+
+
+@pytest.fixture(autouse=True)
+def own_backend():
+    """The sides of a comparison choose backends; what runs after a test finds the one that was there before."""
+    with backend("numpy"):
+        yield
 
 
 @pytest.fixture
