@@ -96,7 +96,9 @@ def _continuation(writer: TextGeneration, corpus: TokenCorpus, document: int) ->
     start = int(corpus.sentence_starts[corpus.document_starts[document]])
     stop = int(corpus.sentence_starts[corpus.document_starts[document + 1]])
     beginning = corpus.tokens[start : min(stop, start + max(1, min(16, positions // 8)))].tolist()
-    row = writer.model.generate([beginning], min(60, positions - len(beginning)), temperature=0.8)[0].tolist()
+    row = writer.model.generate([beginning], min(60, positions - len(beginning)), temperature=0.8, seed=document)[
+        0
+    ].tolist()
     before, after = (writer.tokenizer.decode(ids) for ids in (beginning, row[len(beginning) :]))
     return " ".join(before.split()) + " | " + " ".join(after.split())
 
