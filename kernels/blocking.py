@@ -6,8 +6,8 @@
         stay in the core's second-level cache, and meet one panel of B after the other
     KC: steps of k in a panel. A panel of B (KC, NR) is read again and again: it takes half of a first-level cache
 
-A plan depends on the shape alone, never on the number of threads: so each number of C is summed in the same order,
-to the same bits, however many threads share the work.
+A plan depends on shape, dtype, layout and processor, never on the number of threads: so each number of C is summed in
+the same order, to the same bits, however many threads share the work.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ import numpy as np
 from minibert.kernels.microkernel import host_tile
 
 PANEL_BYTES = 16 * 1024
-BLOCK_BYTES = 144 * 1024
+BLOCK_BYTES = 144 * 1024  # rows of A for kc steps of k, in the second-level cache while C and panels pass through
 SHARED_BYTES = 6 * 1024 * 1024
 PAGE = 4096  # bytes
 DEPTH = 512  # steps of k of a round, at most

@@ -5,7 +5,7 @@ from minibert.kernels.compile import inline, kernel, tasks
 from numba import prange
 
 from minibert.errors import ConfigError
-from minibert.ops.dropout import DropoutCache
+from minibert.ops.dropout import DropoutCache, check_rate
 
 CHUNK = 16384  # elements a task
 
@@ -25,6 +25,7 @@ def draw(rate: float, key: int | None, n: int) -> tuple[np.uint32, np.uint32, np
 
     A threshold of 0 keeps every element, with scale 1: no dropout.
     """
+    check_rate(rate)
     if key is None or rate == 0:
         return np.uint32(0), np.uint32(0), np.uint32(0), 1.0
     if n > 1 << 32:

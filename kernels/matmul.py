@@ -16,13 +16,14 @@ import numpy as np
 from minibert.kernels.blocking import SERIAL_WORK, TINY_WORK, is_read_in_place, plan
 from minibert.kernels.epilogue import GELU, GELU_GRAD, GELU_TANH, GELU_TANH_GRAD, PLAIN
 from minibert.kernels.microkernel import host_tile
-from minibert.kernels.product import EDGE, phases, product
+from minibert.kernels.product import phases, product
+from minibert.kernels.threads import at_most
 from minibert.kernels.vector_product import is_vector_product, vector_product
 from minibert.kernels.workspace import scratch
-from numba import get_num_threads, set_num_threads
+from numba import get_num_threads
 
 _NOTHING = {np.dtype(t): (np.empty(0, t), np.empty((1, 1, 1, 1), t)) for t in (np.float32, np.float64)}
-_EDGE = {t: EDGE + -(-host_tile(t).rows * host_tile(t).columns // 16) * 16 for t in _NOTHING}  # whole cache lines
+_EDGE = {t: -(-host_tile(t).rows * host_tile(t).columns // 16) * 16 for t in _NOTHING}  # whole cache lines
 
 
 def matmul(
@@ -127,9 +128,10 @@ def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=Fa
         return
     P, Q, M, N = out.shape
     how = plan(M, N, a.shape[3], P * Q, is_read_in_place(*a.strides[2:], a.itemsize), out.dtype)
-    with _threads(how, P * Q, P * Q * M * N * a.shape[3]) as threads:
-        panels = scratch(1 if how.together else threads, how.panels, out.dtype, "panels")
-        edges = scratch(threads, _EDGE[out.dtype], out.dtype, "edges")
+    threads = _busy(how, P * Q, P * Q * M * N * a.shape[3])
+    panels = scratch(1 if how.together else threads, how.panels, out.dtype, "panels")
+    edges = scratch(threads, _EDGE[out.dtype], out.dtype, "edges")
+    with at_most(threads):
         product(out.dtype)(
             *(a, b, out, no_other if other is None else other, bias, nothing if sums is None else sums, int(add), kind),
             *(how, np.zeros(phases(how, P * Q), np.intp), panels, edges),
@@ -144,22 +146,12 @@ def _by_numpy(a, b, out, bias, sums, add):
         sums[...] = sums + b.sum(0) if add else b.sum(0)
 
 
-class _threads:
-    """How many threads can be busy. Where it is one, the others are not woken: that takes longer than the product."""
-
-    def __init__(self, how, matrices, work):
-        tasks = -(-how.rows // how.task_rows) * -(-how.columns // how.task_columns) if how.together else matrices
-        self.allowed = get_num_threads()
-        self.busy = 1 if work < SERIAL_WORK else max(1, min(self.allowed, tasks))
-
-    def __enter__(self):
-        if self.busy == 1 < self.allowed:
-            set_num_threads(1)
-        return self.busy
-
-    def __exit__(self, *_):
-        if self.busy == 1 < self.allowed:
-            set_num_threads(self.allowed)
+def _busy(how, matrices, work):
+    """How many threads have something to do: one, if waking the others takes longer than the product."""
+    if work < SERIAL_WORK:
+        return 1
+    tasks = -(-how.rows // how.task_rows) * -(-how.columns // how.task_columns) if how.together else matrices
+    return max(1, min(get_num_threads(), tasks))
 
 
 def _four_axes(a, b, out, other):

@@ -1,7 +1,7 @@
 """C = A B: rounds of packing and multiplying, both shared by all threads.
 
 for each round, a part of C over some steps of k
-    for each strip of B, and of A unless its rows are contiguous       pack it into panels
+    for each strip of B, and of A unless the tile can read it where it is       pack it into panels
     (all threads wait for one another)
     for each task, a block of C, taken by whichever thread is free
         for each kc steps of k
@@ -9,7 +9,14 @@ for each round, a part of C over some steps of k
                 for each MR rows of A        one register tile
         after the last k: the epilogue, while the block of C is in cache
 
-Small products are not worth sharing: there a thread does all of the above by itself, for one matrix after another.
+A *phase* is what lies between two such waits: in each round one of packing, one of multiplying. Small products are not
+worth sharing: there a thread does all of the above by itself, for one matrix after another.
+
+The packed part of B (depth, columns) of a round, for the first kc steps, then the next, panel behind panel:
+
+    address of panel j / NR at step k      (k * columns + j * kc) * bytes of a number      k a multiple of kc
+
+and the panels of A likewise, with MR rows in the place of NR columns.
 """
 
 from typing import NamedTuple
@@ -24,9 +31,8 @@ from minibert.kernels.packing import pack_a, pack_b, panel_strides, tile_columns
 from numba import njit, prange, types
 
 STRIP, WIDE_STRIP = 8, 32  # panels that are packed as one task
-EDGE = 16  # where the edge tile begins in a thread's own scratch memory; before it there is room for a number
 
-# Into the one place that calls it: LLVM works through every compiled function again in each of its callers.
+# Written into its caller: what were compiled by itself, LLVM would work through again in each of its callers.
 pasted = njit(inline="always")
 
 
@@ -70,7 +76,8 @@ class Round(NamedTuple):
 def _product(a, b, c, other, bias, sums, add, kind, plan, counters, panels, edges):
     """C (+)= A B and its epilogue; A (P, Q, M, K), B (P, Q, K, N), C and other (P, Q, M, N), bias and sums (N,).
 
-    counters: of the tasks begun, one for each time that the threads start together. edges (threads, EDGE + MR NR).
+    counters: of the tasks begun, one for each time that the threads start together. edges (threads, MR NR): a tile
+    for each thread.
     """
     for phase in range(len(counters)):
         for lane in prange(len(edges)):
@@ -96,11 +103,14 @@ def phases(plan: Plan, matrices: int) -> int:
 
 @njit
 def _lane(a, b, c, other, bias, sums, add, kind, plan, phase, counters, panels, edges, lane):
-    """What one thread does: tasks of one phase of one product, or all phases of whole products, until none is left."""
+    """What one thread does: tasks of one phase of one product, or all phases of whole products, until none is left.
+
+    One loop for both, because the code of the tasks would otherwise stand, and be compiled, twice.
+    """
     compiled_once()
     dtype, item, matrices = c.dtype, c.itemsize, c.shape[0] * c.shape[1]
     steps = 2 * plan.row_rounds * plan.column_rounds * plan.depth_rounds  # packing and multiplying, round by round
-    edge = address(edges[lane]) + EDGE * item
+    edge = address(edges[lane])
     number = phase // steps if plan.together else fetch_add(counters)
     while number < matrices:
         job = _job(a, b, c, other, bias, sums, add, kind, number)
@@ -109,7 +119,7 @@ def _lane(a, b, c, other, bias, sums, add, kind, plan, phase, counters, panels, 
             counter = counters[phase:] if plan.together else np.zeros(1, np.intp)
             part = _round(item, job, plan, step // 2, address(panels[0 if plan.together else lane]))
             _tasks(dtype, item, job, plan, part, step % 2 == 0, counter, edge)
-        number = matrices if plan.together else fetch_add(counters)
+        number = matrices if plan.together else fetch_add(counters)  # together: this phase is done
 
 
 @pasted
@@ -169,7 +179,7 @@ def _parts(length, size):
 
 @pasted
 def _strip(adjacent):
-    """Panels that are packed as one task. Where their numbers are adjacent in memory, it should be a long way."""
+    """Panels that are packed as one task: more where their numbers are adjacent, for long runs are fetched ahead."""
     return WIDE_STRIP if adjacent else STRIP
 
 
@@ -199,28 +209,16 @@ def _multiply_task(dtype, item, job, plan, part, i, j, edge):
     rows, columns = min(plan.task_rows, part.rows - i), min(plan.task_columns, part.columns - j)
     c = job.c.at + (part.i + i) * job.c.row + (part.j + j) * item
     in_place = 0 if plan.packs_a else rows - rows % MR
-    for k in range(0, max(part.depth, 1), plan.kc):
+    for k in range(0, max(part.depth, 1), plan.kc):  # once even if K is 0: C must become 0
         kc = min(plan.kc, part.depth - k)
         b = part.b_panels + (k * plan.columns + j * kc) * item
         added = job.add != 0 or part.k + k > 0
         if in_place > 0:
             a = job.a.at + (part.i + i) * job.a.row + (part.k + k) * job.a.column
             _multiply_block(
-                dtype,
-                item,
-                a,
-                MR * job.a.row,
-                job.a.row,
-                job.a.column,
-                b,
-                kc,
-                c,
-                job.c.row,
-                in_place,
-                columns,
-                added,
-                edge,
-            )
+                dtype, item, a, MR * job.a.row, job.a.row, job.a.column, b, kc, c, job.c.row,
+                in_place, columns, added, edge,
+            )  # fmt: skip
         if rows > in_place:
             a = part.a_panels + (k * plan.height + (i * kc if plan.packs_a else 0)) * item
             row, column = panel_strides(dtype, item, job.a.column, kc)
@@ -228,7 +226,7 @@ def _multiply_task(dtype, item, job, plan, part, i, j, edge):
                 dtype, item, a, MR * kc * item, row, column, b, kc, c + in_place * job.c.row, job.c.row,
                 rows - in_place, columns, added, edge,
             )  # fmt: skip
-        if job.sums != 0 and part.i + i == 0:
+        if job.sums != 0 and part.i + i == 0:  # of the tasks that read these panels, the one with the first rows
             _add_sums(dtype, item, b, kc, columns, job.sums + (part.j + j) * item, added)
     if part.k + part.depth >= job.K and (job.kind != 0 or job.bias != 0):
         x = job.other.at + (part.i + i) * job.other.row + (part.j + j) * item

@@ -11,7 +11,8 @@ process raises an error instead. The user's own parallel Numba functions know no
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numba
 
@@ -39,6 +40,20 @@ def one_at_a_time(loop: Callable) -> Callable:
             loop(*args)
 
     return in_turn
+
+
+@contextmanager
+def at_most(count: int) -> Iterator[None]:
+    """Let the loops inside a `with` block use `count` threads at most: waking more takes longer than a small loop."""
+    allowed = numba.get_num_threads()
+    if count >= allowed:
+        yield
+        return
+    numba.set_num_threads(count)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(allowed)
 
 
 def check_fork() -> None:

@@ -14,8 +14,9 @@ import numpy as np
 from minibert.kernels.compile import FAST, compiled, compiled_once, tasks
 from minibert.kernels.epilogue import PLAIN, finish
 from minibert.kernels.memory import address, fetch_add, row
+from minibert.kernels.threads import at_most
 from minibert.kernels.workspace import scratch
-from numba import get_num_threads, njit, prange, set_num_threads, types
+from numba import get_num_threads, njit, prange, types
 
 FEW = 4  # rows of x
 PARTS = 8  # tasks over the rows of W: each has an own part of y, of all columns
@@ -43,16 +44,9 @@ def vector_product(a: np.ndarray, b: np.ndarray, out: np.ndarray, other: np.ndar
     by_rows = w.strides[1] == w.itemsize
     count = PARTS * tasks(N, WIDE) if by_rows else tasks(N, BLOCK)
     parts = scratch(PARTS if by_rows else 1, M * N if by_rows else 1, y.dtype, "vector product")
-    allowed = get_num_threads()
-    lanes = min(allowed, count) if w.size > SERIAL_NUMBERS else 1
-    counter = np.zeros(1, np.intp)
-    if lanes == 1 < allowed:
-        set_num_threads(1)
-    try:
-        _few_rows(y.dtype)(x, w, y, other[0, 0], bias, kind, count, lanes, by_rows, counter, parts)
-    finally:
-        if lanes == 1 < allowed:
-            set_num_threads(allowed)
+    lanes = min(get_num_threads(), count) if w.size > SERIAL_NUMBERS else 1
+    with at_most(lanes):
+        _few_rows(y.dtype)(x, w, y, other[0, 0], bias, kind, count, lanes, by_rows, np.zeros(1, np.intp), parts)
 
 
 def _loop(x, w, y, other, bias, kind, count, lanes, by_rows, counter, parts):

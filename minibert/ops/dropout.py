@@ -58,11 +58,18 @@ def random_bits(key: int, n: int) -> np.ndarray:
     return h
 
 
+def check_rate(rate: float) -> None:
+    """Raise `ConfigError` unless 0 <= rate < 1: at 1 nothing is left that could be scaled up."""
+    if not 0 <= rate < 1:
+        raise ConfigError(f"the rate of dropout must be at least 0 and less than 1, but is {rate}")
+
+
 def keep_scale(shape: tuple[int, ...], rate: float, key: int | None, dtype: np.dtype) -> np.ndarray | float:
     """Return 1 / (1 - rate) where an element is kept and 0 where it is dropped; 1.0 without dropout.
 
     The same key gives the same answer again: that is how backward drops what forward dropped.
     """
+    check_rate(rate)
     if key is None or rate == 0:
         return 1.0
     kept = random_bits(key, int(np.prod(shape))) >= np.uint32(round(rate * 2**32))  # dropped with probability rate
