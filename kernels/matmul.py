@@ -127,7 +127,8 @@ def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=Fa
         vector_product(a, b, out, no_other if other is None else other, bias, kind)
         return
     P, Q, M, N = out.shape
-    how = plan(M, N, a.shape[3], P * Q, is_read_in_place(*a.strides[2:], a.itemsize), out.dtype)
+    in_place = is_read_in_place(*a.strides[2:], a.itemsize)
+    how = plan(M, N, a.shape[3], P * Q, in_place, get_num_threads(), out.dtype)
     threads = _busy(how, P * Q, P * Q * M * N * a.shape[3])
     panels = scratch(1 if how.together else threads, how.panels, out.dtype, "panels")
     edges = scratch(threads, _EDGE[out.dtype], out.dtype, "edges")
@@ -150,7 +151,9 @@ def _busy(how, matrices, work):
     """How many threads have something to do: one, if waking the others takes longer than the product."""
     if work < SERIAL_WORK:
         return 1
-    tasks = -(-how.rows // how.task_rows) * -(-how.columns // how.task_columns) if how.together else matrices
+    tasks = matrices * how.strips
+    if how.together:
+        tasks = -(-how.rows // how.task_rows) * -(-how.columns // how.task_columns)
     return max(1, min(get_num_threads(), tasks))
 
 

@@ -45,7 +45,7 @@ class Matrix(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One product of two matrices, with its epilogue."""
+    """One product of two matrices, or a strip of its columns, with its epilogue."""
 
     M: int
     N: int
@@ -108,35 +108,39 @@ def _lane(a, b, c, other, bias, sums, add, kind, plan, phase, counters, panels, 
     One loop for both, because the code of the tasks would otherwise stand, and be compiled, twice.
     """
     compiled_once()
-    dtype, item, matrices = c.dtype, c.itemsize, c.shape[0] * c.shape[1]
+    dtype, item, jobs = c.dtype, c.itemsize, c.shape[0] * c.shape[1] * plan.strips
     steps = 2 * plan.row_rounds * plan.column_rounds * plan.depth_rounds  # packing and multiplying, round by round
     edge = address(edges[lane])
     number = phase // steps if plan.together else fetch_add(counters)
-    while number < matrices:
-        job = _job(a, b, c, other, bias, sums, add, kind, number)
+    while number < jobs:
+        job = _job(a, b, c, other, bias, sums, add, kind, plan, number)
         first, last = (phase % steps, phase % steps) if plan.together else (0, steps - 1)
         for step in range(first, last + 1):
             counter = counters[phase:] if plan.together else np.zeros(1, np.intp)
             part = _round(item, job, plan, step // 2, address(panels[0 if plan.together else lane]))
             _tasks(dtype, item, job, plan, part, step % 2 == 0, counter, edge)
-        number = matrices if plan.together else fetch_add(counters)  # together: this phase is done
+        number = jobs if plan.together else fetch_add(counters)  # together: this phase is done
 
 
 @pasted
-def _job(a, b, c, other, bias, sums, add, kind, number):
-    """Product number p Q + q of the batch."""
-    p, q = divmod(number, c.shape[1])
+def _job(a, b, c, other, bias, sums, add, kind, plan, number):
+    """A strip of columns of product p Q + q of the batch."""
+    matrix, strip = divmod(number, plan.strips)
+    p, q = divmod(matrix, c.shape[1])
+    j = strip * plan.strip
     no_other = other.shape[3] == 0 or c.shape[3] == 0
     return Job(
-        c.shape[2], c.shape[3], a.shape[3], _matrix(a, p, q), _matrix(b, p, q), _matrix(c, p, q),
-        _matrix(other, 0, 0) if no_other else _matrix(other, p, q),
-        address(bias) if len(bias) > 0 else 0, address(sums) if len(sums) > 0 else 0, add, kind,
+        c.shape[2], min(plan.strip, c.shape[3] - j), a.shape[3],
+        _matrix(a, p, q, 0), _matrix(b, p, q, j), _matrix(c, p, q, j),
+        _matrix(other, 0, 0, 0) if no_other else _matrix(other, p, q, j),
+        address(bias) + j * c.itemsize if len(bias) > 0 else 0,
+        address(sums) + j * c.itemsize if len(sums) > 0 else 0, add, kind,
     )  # fmt: skip
 
 
 @pasted
-def _matrix(x, p, q):
-    return Matrix(address(x) + p * x.strides[0] + q * x.strides[1], x.strides[2], x.strides[3])
+def _matrix(x, p, q, j):
+    return Matrix(address(x) + p * x.strides[0] + q * x.strides[1] + j * x.strides[3], x.strides[2], x.strides[3])
 
 
 @pasted
@@ -231,7 +235,7 @@ def _multiply_task(dtype, item, job, plan, part, i, j, edge):
     if part.k + part.depth >= job.K and (job.kind != 0 or job.bias != 0):
         x = job.other.at + (part.i + i) * job.other.row + (part.j + j) * item
         bias = job.bias + (part.j + j) * item if job.bias != 0 else 0
-        finish(dtype, c, job.c.row, x, job.other.row, bias, rows, columns, job.kind)
+        finish(dtype, item, c, job.c.row, x, job.other.row, bias, rows, columns, job.kind)
 
 
 @njit

@@ -63,7 +63,10 @@ def _loop(x, w, y, other, bias, kind, count, lanes, by_rows, counter, parts):
         _add_parts(y, parts)
     if kind != PLAIN or len(bias) > 0:
         at = address(bias) if len(bias) > 0 else 0
-        finish(y.dtype, address(y), y.strides[0], address(other), other.strides[0], at, y.shape[0], y.shape[1], kind)
+        rows, columns = y.shape
+        finish(
+            y.dtype, y.itemsize, address(y), y.strides[0], address(other), other.strides[0], at, rows, columns, kind
+        )  # fmt: skip
 
 
 @compiled(_loop)

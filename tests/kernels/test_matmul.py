@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from minibert.kernels import gelu_math, vector_math
-from minibert.kernels.blocking import PANEL_BYTES
+from minibert.kernels.blocking import KC
 from minibert.kernels.matmul import matmul, matmul_gelu, matmul_gelu_grad, weight_gradient
 from minibert.kernels.microkernel import host_tile, tile_shape
 from numba import njit
@@ -27,17 +27,16 @@ def sizes(edge: int):
     return st.one_of(st.sampled_from([0, 1, 2, 3, 5, 7, 31, 97]), near)
 
 
-def depths(dtype):
+def depths():
     """Sizes of K: also around one and two panels, where the sums are interrupted."""
-    kc = PANEL_BYTES // (host_tile(dtype).columns * np.dtype(dtype).itemsize)
-    return st.one_of(sizes(8), st.sampled_from([kc - 1, kc, kc + 1, 2 * kc + 3]))
+    return st.one_of(sizes(8), st.sampled_from([KC - 1, KC, KC + 1, 2 * KC + 3]))
 
 
 @st.composite
 def problems(draw, batch=()):
     """(a, b) with any layout: C, Fortran, every other number of a larger array, read-only."""
     dtype = draw(st.sampled_from(DTYPES))
-    M, N, K = draw(sizes(host_tile(dtype).rows)), draw(sizes(host_tile(dtype).columns)), draw(depths(dtype))
+    M, N, K = draw(sizes(host_tile(dtype).rows)), draw(sizes(host_tile(dtype).columns)), draw(depths())
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     return tuple(strided(draw, rng, (*batch, *shape), dtype) for shape in ((M, K), (K, N)))
 

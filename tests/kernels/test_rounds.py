@@ -13,9 +13,9 @@ feed_forward = importlib.import_module("minibert.kernels.feed_forward")  # its n
 
 LIMITS = {  # what cuts: the shared memory (rows and columns), the depth, the size of a task
     "whole": {},
-    "depth": {"DEPTH": 8, "PANEL_BYTES": 512},
-    "rows and columns": {"SHARED_BYTES": 9000},
-    "all": {"DEPTH": 8, "PANEL_BYTES": 512, "SHARED_BYTES": 3000, "TASK_COLUMNS": 16, "BLOCK_BYTES": 1000},
+    "depth": {"DEPTH": 8, "KC": 8},
+    "rows and columns": {"SHARED_BYTES": 5000},
+    "all": {"DEPTH": 8, "KC": 8, "SHARED_BYTES": 3000, "TASK_COLUMNS": 16, "BLOCK_BYTES": 1000},
 }
 LAYOUTS = {  # of A (M, K)
     "rows": lambda a: a,
@@ -46,11 +46,12 @@ def test_products(limits, layout, dtype):
     a, b = rng.uniform(-1, 1, (83, 61)).astype(dtype), rng.uniform(-1, 1, (61, 131)).astype(dtype)
     bias, start = rng.uniform(-1, 1, 131).astype(dtype), rng.uniform(-1, 1, (83, 131)).astype(dtype)
     a, atol = LAYOUTS[layout](a), 64 * np.finfo(dtype).eps
-    how = blocking.plan(83, 131, 61, 1, blocking.is_read_in_place(*a.strides, a.itemsize), np.dtype(dtype))
-    assert how.together
+    how = blocking.plan(83, 131, 61, 1, blocking.is_read_in_place(*a.strides, a.itemsize), 2, np.dtype(dtype))
     assert how.packs_a == (layout in ("columns far apart", "spread"))
+    assert how.together == how.packs_a  # else each thread takes strips of columns
+    assert (how.strips > 1) == (not how.packs_a)
     assert (how.depth_rounds > 1) == (limits in ("depth", "all"))
-    assert (how.column_rounds > 1) == (limits in ("rows and columns", "all"))
+    assert (how.column_rounds > 1) == (limits == "rows and columns" or (how.packs_a and limits == "all"))
     assert (how.row_rounds > 1) == (how.packs_a and limits in ("rows and columns", "all"))
     np.testing.assert_allclose(matmul.matmul(a, b), a @ b, rtol=0, atol=atol)
     out = start.copy()
