@@ -24,6 +24,7 @@ _backend = "numpy"
 _twins: dict[str, Callable] = {}  # op name -> the active backend's function, where it has one
 _watchers: list[Callable] = []
 _grad: ContextVar[bool] = ContextVar("grad", default=True)
+_once: ContextVar[bool] = ContextVar("once", default=False)
 
 
 class Call(NamedTuple):
@@ -134,6 +135,25 @@ def no_grad() -> Iterator[None]:
 def grad_enabled() -> bool:
     """Return whether a backward pass may follow: False inside `no_grad`."""
     return _grad.get()
+
+
+@contextmanager
+def backward_once() -> Iterator[None]:
+    """Promise that each backward pass inside a `with` block is the only one for its cache, as in training.
+
+    Blocks may then let go of the caches of layers that they are done with, so that memory for the gradients is there
+    when it is needed. Without the promise a cache stays whole, to be looked at or passed to backward again.
+    """
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
+
+
+def is_backward_once() -> bool:
+    """Return whether caches may be used up: True inside `backward_once`."""
+    return _once.get()
 
 
 def _load_kernels() -> dict[str, Callable]:

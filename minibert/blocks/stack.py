@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minibert.blocks.past import KeyValueCache
+from minibert.dispatch import is_backward_once
 from minibert.ops import fold_in
 from minibert.tree import Tree
 
@@ -44,8 +45,13 @@ def stack(
 
 
 def stack_backward(layer_backward: Callable, dy: np.ndarray, caches: list[Any]) -> tuple[np.ndarray, Tree]:
-    """dy (B, T, D), of the last hidden state  ->  dx (B, T, D), gradients of p."""
+    """dy (B, T, D), of the last hidden state  ->  dx (B, T, D), gradients of p.
+
+    Inside `backward_once` each layer's cache is dropped with the layer: the gradients take its place in memory.
+    """
     layers: Tree = {}
-    for i in reversed(range(len(caches))):
-        dy, layers[str(i)] = layer_backward(dy, caches[i])
+    remaining = caches if is_backward_once() else list(caches)
+    while remaining:
+        i = len(remaining) - 1
+        dy, layers[str(i)] = layer_backward(dy, remaining.pop())
     return dy, {"layers": dict(reversed(layers.items()))}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from minibert.blocks.losses import LossPart
+from minibert.dispatch import backward_once
 from minibert.errors import CheckpointError, ConfigError, DataError
 from minibert.files import write_whole
 from minibert.models.config import Config
@@ -78,7 +79,8 @@ class Model:
         """Like `loss_and_grads`, for a batch as a dict, and with the parts of the loss."""
         key = None if dropout is None else dropout_key(*dropout)
         losses, cache = self.forward_loss(batch, key, target_counts or {})
-        return losses, self.backward(cache)
+        with backward_once():
+            return losses, self.backward(cache)
 
     def loss_and_grads(
         self,

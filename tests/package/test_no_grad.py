@@ -9,6 +9,7 @@ import minibert
 from minibert.dispatch import grad_enabled
 from minibert.evaluation.memory import training_memory
 from minibert.evaluation.pretraining import evaluate
+from minibert.tree import flatten
 
 
 def test_the_promise_ends_with_its_block_even_when_that_fails():
@@ -63,3 +64,14 @@ def test_memory_of_a_gradient_does_not_count_as_activations(model_and_batch, bac
         expected = training_memory(model, batch, 1).activations
         with minibert.no_grad():
             assert training_memory(model, batch, 1).activations == expected
+
+
+def test_caches_are_used_up_only_where_each_backward_is_the_only_one(model_and_batch):
+    model, batch = model_and_batch
+    _, cache = model.forward_loss(batch, None, {})
+    twice = [flatten(model.backward(cache)) for _ in range(2)]
+    with minibert.dispatch.backward_once():
+        once = flatten(model.backward(cache))
+    for grads in (twice[1], once):
+        assert all(np.array_equal(grads[name], grad) for name, grad in twice[0].items())
+    assert cache.bert.encoder == []  # let go of, layer by layer
