@@ -8,6 +8,7 @@ from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel, OpenAIGPT
 from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
 from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM, RobertaModel
 from minibert.pipelines.pipeline import pipeline
+from minibert.sentence_encoder import SentenceEncoder
 from minibert.tokenizers import AutoTokenizer, BertTokenizer, CharTokenizer, GPT2Tokenizer, RobertaTokenizer
 from minibert.training.optimizer import AdamW
 
@@ -35,6 +36,7 @@ __all__ = [
     "RobertaForMaskedLM",
     "RobertaModel",
     "RobertaTokenizer",
+    "SentenceEncoder",
     "backend",
     "get_backend",
     "no_grad",

@@ -28,7 +28,7 @@ class Row:
     `seconds`. None: not measured.
     """
 
-    section: str  # "ops", "memory", "steps", "decoding" or "cold"
+    section: str  # "ops", "memory", "steps", "decoding", "encoding" or "cold"
     name: str
     values: dict[str, float | None]
     targets: tuple[Target, ...] = ()

@@ -13,6 +13,7 @@ from minibert.bench import flops
 from minibert.bench.cases import OPS, Case, all_cases
 from minibert.bench.cold import first_steps
 from minibert.bench.decoding import decoding_rows
+from minibert.bench.encoding import check_name, encoding_rows, missing
 from minibert.bench.machine import ceiling, describe
 from minibert.bench.memory import extra_memory
 from minibert.bench.overhead import outside_kernels
@@ -44,6 +45,7 @@ class Plan:
     torch: bool
     cold: bool
     decode: list[str] = field(default_factory=list)  # sizes of GPT-2
+    encode: list[str] = field(default_factory=list)  # models that can be fetched
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a name that is none, or for a run that could not end."""
@@ -54,6 +56,8 @@ class Plan:
             self.sizes.of(model, self.batch_size)
         for name in self.decode:
             GPT2Config.named(name)  # raises for a name that is none
+        for name in self.encode:
+            check_name(name)
         if self.budget.repeat < 0 or not 0 < self.budget.seconds < float("inf"):
             raise ConfigError("--repeat must not be negative, and --seconds must be positive")
 
@@ -93,7 +97,7 @@ def bench(plan: Plan) -> Report:
     machine = {**describe(), "best_product_gflops": best / 1e9}
     settings = {"sizes": asdict(plan.sizes), "models": plan.models, "budget": plan.budget._asdict()}
     notes = [] if plan.torch else ['without PyTorch; its columns need: pip install "minibert-numpy[oracle]"']
-    return Report(machine, settings, rows, notes)
+    return Report(machine, settings, rows, notes + missing(plan.encode))
 
 
 def _jobs(plan: Plan) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
@@ -108,6 +112,8 @@ def _jobs(plan: Plan) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
         yield f"step of {model}", lambda sizes=sizes: step_rows(sizes, plan)
     for name in plan.decode:
         yield f"writing of {name}", lambda name=name: decoding_rows(name, plan.budget, plan.torch)
+    for name in plan.encode:
+        yield f"encoding with {name}", lambda name=name: encoding_rows(name, plan.budget, plan.torch)
     if plan.cold:
         yield "first step", lambda: cold_rows(plan.sizes)
 

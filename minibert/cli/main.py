@@ -13,6 +13,8 @@ COMMANDS = {  # name -> module; a module is imported when the parser is made, so
     "pretrain": "pretrain",
     "fill-mask": "fill_mask",
     "generate": "generate",
+    "embed": "embed",
+    "fetch": "fetch",
     "plot": "plot",
     "info": "info",
     "gradcheck": "gradcheck",

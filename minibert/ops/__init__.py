@@ -12,10 +12,12 @@ from minibert.ops.cross_entropy import IGNORE_INDEX, cross_entropy, cross_entrop
 from minibert.ops.dropout import dropout, dropout_backward, dropout_key, fold_in
 from minibert.ops.embedding import embedding, embedding_backward
 from minibert.ops.feed_forward import feed_forward, feed_forward_backward
+from minibert.ops.l2_normalise import l2_normalise, l2_normalise_backward
 from minibert.ops.linear import linear, linear_backward
 from minibert.ops.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_backward
 from minibert.ops.linear_gelu import linear_gelu, linear_gelu_backward
 from minibert.ops.norm import layer_norm, layer_norm_backward
+from minibert.ops.pooling import mean_pooling, mean_pooling_backward
 
 __all__ = [
     "IGNORE_INDEX",
@@ -38,6 +40,8 @@ __all__ = [
     "gelu_backward",
     "gelu_tanh",
     "gelu_tanh_backward",
+    "l2_normalise",
+    "l2_normalise_backward",
     "layer_norm",
     "layer_norm_backward",
     "linear",
@@ -46,6 +50,8 @@ __all__ = [
     "linear_cross_entropy_backward",
     "linear_gelu",
     "linear_gelu_backward",
+    "mean_pooling",
+    "mean_pooling_backward",
     "square_sum",
     "tanh",
     "tanh_backward",

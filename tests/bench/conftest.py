@@ -35,7 +35,7 @@ def command(quick, capsys):
     def run(*argv):
         small = "--repeat 1 --batch_size 2 --seq_len 8 --vocab_size 50".split()
         try:
-            code = main(["bench", "--decode", *small, *map(str, argv)])
+            code = main(["bench", "--decode", "--encode", *small, *map(str, argv)])
         except SystemExit as exit:
             code = exit.code
         return code, *capsys.readouterr()

@@ -1,0 +1,165 @@
+"""Sentences as vectors: Sentence-BERT (Reimers & Gurevych 2019, arXiv:1908.10084)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from minibert.blocks.packed import runs_of
+from minibert.data.released_models import model_folder
+from minibert.dispatch import no_grad
+from minibert.errors import CheckpointError, ConfigError, DataError
+from minibert.models.bert import BertModel
+from minibert.models.bodies import open_body
+from minibert.models.packed_bert import packed_bert
+from minibert.ops import l2_normalise, mean_pooling
+from minibert.sentence_encoder.batches import batches_by_length
+from minibert.sentence_encoder.recipe import Recipe, read_recipe, write_recipe
+from minibert.sentence_encoder.similarity import EPS, cosine_similarity
+from minibert.tokenizers import AutoTokenizer
+from minibert.tokenizers.auto import with_face
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from minibert.tokenizers.base import PretrainedTokenizer
+
+
+class SentenceEncoder:
+    """BERT or RoBERTa, and one vector out of its tokens': their mean, made as long as one if the checkpoint says so.
+
+    Parameters
+    ----------
+    model : BertModel or RobertaModel
+    tokenizer : PretrainedTokenizer or tokenizers.Tokenizer
+    recipe : Recipe
+        How to pool, whether to normalise, and after how many tokens to cut.
+    """
+
+    def __init__(
+        self, model: BertModel, tokenizer: PretrainedTokenizer | Tokenizer, recipe: Recipe | None = None
+    ) -> None:
+        recipe = recipe or Recipe()
+        self.model = model
+        self.tokenizer = with_face(tokenizer)
+        if len(self.tokenizer) > model.config.vocab_size:
+            raise ConfigError(
+                f"the tokenizer has {len(self.tokenizer)} tokens, but the model only {model.config.vocab_size} "
+                "(vocab_size): use the tokenizer it was trained with"
+            )
+        most = min(self.tokenizer.model_max_length, model.config.max_length)
+        self.recipe = recipe._replace(max_seq_length=min(recipe.max_seq_length or most, most))
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path, dtype: str = "float32") -> SentenceEncoder:
+        """Open a folder of sentence-transformers, any other checkpoint of BERT or RoBERTa, or a model by its name.
+
+        A folder without `modules.json` gets mean pooling and no normalisation.
+
+        Parameters
+        ----------
+        model : str or Path
+            A folder, or a name such as "all-minilm-l6-v2", which is fetched once.
+        dtype : {"float32", "float64"}
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such folder or name, or it holds something else.
+        DataError
+            If it cannot be fetched, or its tokenizer cannot be used.
+        """
+        folder = model_folder(model)
+        recipe, body = read_recipe(folder), open_body(folder, dtype)
+        if not isinstance(body, BertModel):
+            raise CheckpointError(
+                f"{folder}: a {body.config.model_type} model cannot do this, it takes bert or roberta"
+            )
+        return cls(body, AutoTokenizer.from_pretrained(folder), recipe)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a folder that `from_pretrained` and sentence-transformers open."""
+        folder = Path(folder)
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        write_recipe(self.recipe, folder, self.model.config.hidden_size)
+
+    def encode(
+        self,
+        sentences: str | Sequence[str],
+        batch_size: int | None = None,
+        show_progress_bar: bool = False,
+        normalize_embeddings: bool = False,
+    ) -> np.ndarray:
+        """Return the vectors of sentences. What becomes of one does not depend on the others.
+
+        Parameters
+        ----------
+        sentences : str or sequence of str
+        batch_size : int, optional
+            Sentences at a time. None: as many as have about two thousand tokens together. Batches are never padded.
+        show_progress_bar : bool
+        normalize_embeddings : bool
+            Make every vector as long as one, even if the checkpoint does not say so.
+
+        Returns
+        -------
+        array (N, D), or (D,) for a single str
+            In the order of the sentences. Those that are longer than `max_seq_length` tokens are cut, with a warning.
+        """
+        one = isinstance(sentences, str)
+        rows = self._tokens([sentences] if one else sentences)
+        vectors = np.empty((len(rows), self.model.config.hidden_size), self.model.dtype)  # (N, D)
+        with no_grad(), tqdm(total=len(rows), unit="sentence", disable=not show_progress_bar) as bar:
+            for batch in batches_by_length([len(row) for row in rows], batch_size):
+                vectors[batch] = self._pool([rows[i] for i in batch])
+                bar.update(len(batch))
+        if self.recipe.normalise or normalize_embeddings:
+            vectors, _ = l2_normalise(vectors, EPS)
+        return vectors[0] if one else vectors
+
+    def similarity(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Return the cosines of vectors a (N, D) and b (M, D): (N, M)."""
+        return cosine_similarity(a, b)
+
+    def _tokens(self, sentences: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each sentence, cut to `max_seq_length`."""
+        sentences = list(sentences)
+        for i, sentence in enumerate(sentences):
+            if not isinstance(sentence, str):
+                raise DataError(
+                    f"sentence {i} is of type {type(sentence).__name__}, not str: give str or a list of str"
+                )
+        most = self.recipe.max_seq_length
+        batch = self.tokenizer(sentences, truncation=True, max_length=most)
+        cut = sum(bool(encoding.overflowing) for encoding in batch.encodings)
+        if cut:
+            warnings.warn(
+                f"{cut} of {len(sentences)} sentences are longer than the {most} tokens (max_seq_length) that this "
+                "encoder takes: what stands behind was cut off",
+                stacklevel=3,
+            )
+        return batch["input_ids"]
+
+    def _pool(self, rows: list[list[int]]) -> np.ndarray:
+        """rows of ids, the shortest first  ->  one vector each (B, D), not normalised."""
+        runs = runs_of(np.array([len(row) for row in rows]))
+        ids = np.fromiter(chain.from_iterable(rows), np.int64)  # (N,)
+        hidden = packed_bert(self.model, ids, runs)  # (N, D)
+        states = (run.batch(hidden) for run in runs)  # (B_r, T_r, D) each
+        pool = _mean if self.recipe.pooling == "mean" else _first
+        return np.concatenate([pool(x) for x in states])  # (B, D)
+
+
+def _mean(x: np.ndarray) -> np.ndarray:
+    return mean_pooling(x, None)[0]
+
+
+def _first(x: np.ndarray) -> np.ndarray:
+    return x[:, 0]
