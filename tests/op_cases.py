@@ -25,6 +25,8 @@ CASES = {
     "gelu": [(3 * normal(5, 7),)],
     "gelu_tanh": [(3 * normal(5, 7),)],
     "tanh": [(normal(5, 7),)],
+    "mean_pooling": [(normal(3, 5, 7), None), (normal(3, 5, 7), half_masked(1, 3, 5)[0])],
+    "l2_normalise": [(normal(3, 5, 7), 1e-12), (np.vstack([normal(2, 7), 0.01 * normal(3, 7)]), 0.1)],
     "layer_norm": [(normal(3, 5, 7), normal(7), normal(7, seed=1), 1e-3)],
     "dropout": [(normal(5, 7), 0.4, 11), (normal(5, 7), 0.4, None)],
     "add_norm": [(normal(3, 5, 7), normal(3, 5, 7, seed=1), normal(7), normal(7, seed=1), 1e-3, 0.4, 11)],

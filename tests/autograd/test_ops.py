@@ -16,6 +16,7 @@ X, RESIDUAL, GAMMA, BETA = RNG.normal(size=(3, 5, 7)), RNG.normal(size=(3, 5, 7)
 W, B = RNG.normal(size=(7, 9)), RNG.normal(size=9)
 Q, K, V = RNG.normal(size=(2, 3, 5, 7)), RNG.normal(size=(2, 3, 11, 7)), RNG.normal(size=(2, 3, 11, 7))
 BIAS, MASK = RNG.normal(size=(1, 3, 5, 11)), RNG.random((2, 1, 5, 11)) < 0.7
+KEEP_TOKENS = np.array([[1, 1, 1, 0, 0], [0, 0, 0, 0, 0], [0, 1, 0, 1, 1]], bool)
 LABELS = np.array([8, -100, 0, 3, -100])
 KEEP = torch.tensor(keep_scale(X.shape, 0.3, 5, X.dtype))
 
@@ -36,6 +37,8 @@ CASES = {
     ),
     "tanh": ((X,), torch.tanh),
     "layer_norm": ((X, GAMMA, BETA, 1e-12), lambda x, g, b, eps: F.layer_norm(x, (7,), g, b, eps)),
+    "mean_pooling": ((X, KEEP_TOKENS), lambda x, m: (x * m[:, :, None]).sum(1) / m.sum(1, keepdim=True).clamp(min=1)),
+    "l2_normalise": ((X, 1e-12), lambda x, eps: F.normalize(x, dim=-1, eps=eps)),
     "add_norm": (
         (X, RESIDUAL, GAMMA, BETA, 1e-12, 0.3, 5),
         lambda x, r, g, b, eps, rate, key: F.layer_norm(r + KEEP * x, (7,), g, b, eps),
