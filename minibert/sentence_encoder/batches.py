@@ -6,7 +6,7 @@ import numpy as np
 
 from minibert.errors import ConfigError
 
-BATCH_TOKENS = 2048  # large enough for the products, and small enough for the caches
+BATCH_TOKENS = 1024  # large enough for the products, and small enough for the caches
 
 
 def batches_by_length(lengths: Sequence[int], batch_size: int | None = None) -> Iterator[np.ndarray]:

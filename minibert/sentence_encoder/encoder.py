@@ -103,7 +103,7 @@ class SentenceEncoder:
         ----------
         sentences : str or sequence of str
         batch_size : int, optional
-            Sentences at a time. None: as many as have about two thousand tokens together. Batches are never padded.
+            Sentences at a time. None: as many as have about a thousand tokens together. Batches are never padded.
         show_progress_bar : bool
         normalize_embeddings : bool
             Make every vector as long as one, even if the checkpoint does not say so.
