@@ -4,9 +4,22 @@ from minibert.dispatch import backend, get_backend, no_grad, set_backend, watch
 from minibert.errors import MinibertError
 from minibert.models.bert import BertConfig, BertModel
 from minibert.models.bert_heads import BertForMaskedLM, BertForNextSentencePrediction, BertForPreTraining
+from minibert.models.bert_tasks import (
+    BertForMultipleChoice,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+)
 from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel, OpenAIGPTModel
 from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
+from minibert.models.gpt2_tasks import GPT2ForSequenceClassification
 from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM, RobertaModel
+from minibert.models.roberta_tasks import (
+    RobertaForMultipleChoice,
+    RobertaForQuestionAnswering,
+    RobertaForSequenceClassification,
+    RobertaForTokenClassification,
+)
 from minibert.pipelines.pipeline import pipeline
 from minibert.sentence_encoder import SentenceEncoder
 from minibert.tokenizers import AutoTokenizer, BertTokenizer, CharTokenizer, GPT2Tokenizer, RobertaTokenizer
@@ -19,12 +32,17 @@ __all__ = [
     "AutoTokenizer",
     "BertConfig",
     "BertForMaskedLM",
+    "BertForMultipleChoice",
     "BertForNextSentencePrediction",
     "BertForPreTraining",
+    "BertForQuestionAnswering",
+    "BertForSequenceClassification",
+    "BertForTokenClassification",
     "BertModel",
     "BertTokenizer",
     "CharTokenizer",
     "GPT2Config",
+    "GPT2ForSequenceClassification",
     "GPT2LMHeadModel",
     "GPT2Model",
     "GPT2Tokenizer",
@@ -34,6 +52,10 @@ __all__ = [
     "OpenAIGPTModel",
     "RobertaConfig",
     "RobertaForMaskedLM",
+    "RobertaForMultipleChoice",
+    "RobertaForQuestionAnswering",
+    "RobertaForSequenceClassification",
+    "RobertaForTokenClassification",
     "RobertaModel",
     "RobertaTokenizer",
     "SentenceEncoder",

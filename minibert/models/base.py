@@ -130,10 +130,26 @@ class Model:
         write_whole(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors, metadata={"format": "pt"})))
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, dtype: str | type = "float32") -> Self:
+    def from_pretrained(
+        cls,
+        folder: str | Path,
+        dtype: str | type = "float32",
+        *,
+        ignore_mismatched_sizes: bool = False,
+        **changes: Any,
+    ) -> Self:
         """Open a checkpoint folder: `config.json`, and the weights in one file or in shards.
 
         Weights in half precision, float16 or bfloat16, are converted to `dtype`.
+
+        Parameters
+        ----------
+        folder : path
+        dtype : {"float32", "float64"}
+        ignore_mismatched_sizes : bool
+            Initialise a head at random if that of the file has another size.
+        **changes
+            Fields of the configuration that go before what the file says, for example `num_labels`.
 
         Raises
         ------
@@ -141,8 +157,9 @@ class Model:
             If a file is missing or broken, or a tensor is missing or of another shape. A missing
             head is initialised at random, with a warning that names it.
         """
-        model = cls(cls.config_class.from_pretrained(folder), dtype=dtype)
-        loaded = model.find(read_weights(Path(folder)))
+        model = cls(cls.config_class.from_pretrained(folder, **changes), dtype=dtype)
+        tensors = read_weights(Path(folder))
+        loaded = model.find(model.fitting(tensors) if ignore_mismatched_sizes else tensors)
         body = [name for name in loaded.missing if not name.split(".")[0].endswith(("head", "pooler"))]
         if body:
             raise CheckpointError(f"{folder}: {len(body)} parameters are missing, for example {body[0]}")
@@ -152,6 +169,11 @@ class Model:
             )
         model.params = fill(model.params, loaded.flat)
         return model
+
+    def fitting(self, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a checkpoint's tensors without those of another shape than ours of that name."""
+        ours = {name: tensor.shape for name, tensor in self.to_hf().items()}
+        return {name: tensor for name, tensor in tensors.items() if ours.get(name, tensor.shape) == tensor.shape}
 
     def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
         """Find our parameters among a checkpoint's tensors."""

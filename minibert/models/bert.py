@@ -6,7 +6,7 @@ token table with a bias of its own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -20,9 +20,9 @@ from minibert.blocks.stack import LayerSettings, stack, stack_backward
 from minibert.errors import ConfigError, DataError
 from minibert.models.base import Model
 from minibert.models.bert_names import canonical, name_table
-from minibert.models.config import Config
 from minibert.models.initialise import embedding_table, linear_params, norm_params, truncated_normal
 from minibert.models.inputs import check_ids, visible_keys
+from minibert.models.label_config import LabelConfig
 from minibert.models.names import Loaded, NameTable, from_hf
 from minibert.models.outputs import EncoderOutput
 from minibert.ops import fold_in
@@ -30,7 +30,7 @@ from minibert.tree import Tree
 
 
 @dataclass
-class BertConfig(Config):
+class BertConfig(LabelConfig):
     """Field names and defaults of Hugging Face's `BertConfig` (the defaults are BERT-base)."""
 
     model_type: ClassVar[str] = "bert"
@@ -64,6 +64,7 @@ class BertConfig(Config):
     initializer_range: float = 0.02
     layer_norm_eps: float = 1e-12
     pad_token_id: int = 0
+    classifier_dropout: float | None = field(default=None, kw_only=True)  # None: hidden_dropout_prob
 
     def validate(self) -> None:
         """Raise `ConfigError` if a value, or a combination of values, cannot work."""
@@ -71,7 +72,7 @@ class BertConfig(Config):
             "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"
         )
         self._check_positive("max_position_embeddings", "type_vocab_size")
-        self._check_probability("hidden_dropout_prob", "attention_probs_dropout_prob")
+        self._check_probability("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
         if self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"num_attention_heads must divide hidden_size, but {self.num_attention_heads} heads "

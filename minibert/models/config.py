@@ -37,23 +37,25 @@ class Config:
         return cls(**{**cls.sizes[name], **changes})
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the configuration that a parsed `config.json` describes.
+    def from_dict(cls, values: dict[str, Any], **changes: Any) -> Self:
+        """Return the configuration that a parsed `config.json` describes, with `changes` of its fields.
 
         Raises
         ------
         ConfigError
-            If it asks for a variant of the model that is not computed here.
+            If it asks for a variant of the model that is not computed here, or a change is of no field.
         """
         for name, value in cls.fixed.items():
             if values.get(name, value) != value:
                 raise ConfigError(f"{name} is {values[name]!r}: models of this kind are not supported, only {value!r}")
         known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        if unknown := changes.keys() - known:
+            raise ConfigError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")
+        return cls(**{name: value for name, value in values.items() if name in known} | changes)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> Self:
-        """Read `config.json` of a checkpoint folder.
+    def from_pretrained(cls, folder: str | Path, **changes: Any) -> Self:
+        """Read `config.json` of a checkpoint folder; `changes` go before what it says.
 
         Raises
         ------
@@ -72,7 +74,7 @@ class Config:
         model_type = values.get("model_type", cls.model_type)
         if model_type != cls.model_type:
             raise CheckpointError(f"{path}: model_type is {model_type!r}, expected {cls.model_type!r}")
-        return cls.from_dict(values)
+        return cls.from_dict(values, **changes)
 
     def to_dict(self, **more: Any) -> dict[str, Any]:
         """Return what `config.json` holds."""
@@ -85,11 +87,11 @@ class Config:
     def _check_type(self, name: str, expected: type) -> None:
         value = getattr(self, name)
         allowed = get_args(expected) or (expected,)  # `int | None` allows two types
-        if expected is float and type(value) is int:
+        if float in allowed and type(value) is int:
             setattr(self, name, float(value))
         elif type(value) not in allowed:
             raise ConfigError(f"{name} must be {getattr(expected, '__name__', expected)}, but is {value!r}")
-        elif expected is float and not math.isfinite(value):
+        elif type(value) is float and not math.isfinite(value):
             raise ConfigError(f"{name} must be finite, but is {value!r}")
 
     def _check_positive(self, *names: str) -> None:
@@ -99,5 +101,5 @@ class Config:
 
     def _check_probability(self, *names: str) -> None:
         for name in names:
-            if not 0 <= getattr(self, name) < 1:
+            if getattr(self, name) is not None and not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 0 and less than 1, but is {getattr(self, name)}")

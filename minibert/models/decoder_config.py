@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 from minibert.blocks.stack import LayerSettings
 from minibert.errors import ConfigError
-from minibert.models.config import Config
+from minibert.models.label_config import LabelConfig
 
 
 @dataclass
-class DecoderConfig(Config):
+class DecoderConfig(LabelConfig):
     """Names as in Hugging Face's `config.json`; the defaults here are GPT-2's."""
 
     fixed: ClassVar[dict[str, Any]] = {"tie_word_embeddings": True}

@@ -54,6 +54,7 @@ class GPT2Config(DecoderConfig):
     activation_function: str = "gelu_new"
     bos_token_id: int | None = 50256
     eos_token_id: int | None = 50256
+    pad_token_id: int | None = None
 
     def validate(self) -> None:
         """Raise `ConfigError` if a value, or a combination of values, cannot work."""

@@ -1,5 +1,6 @@
 """What a call of a model returns."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -8,17 +9,25 @@ import numpy as np
 from minibert.blocks.past import KeyValueCache
 
 
-@dataclass
-class ModelOutput:
-    """Fields by name, or by position among those that are not None, as in Hugging Face."""
+@dataclass(eq=False)
+class ModelOutput(Mapping):
+    """Fields by name, or by position, as in Hugging Face: a mapping of those that are not None."""
 
     def __getitem__(self, index: int | slice | str) -> Any:
-        if isinstance(index, str):
-            return getattr(self, index)
-        return tuple(value for f in fields(self) if (value := getattr(self, f.name)) is not None)[index]
+        return {name: getattr(self, name) for name in self}[index] if isinstance(index, str) else self.to_tuple()[index]
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in fields(self) if getattr(self, field.name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def to_tuple(self) -> tuple:
+        """Return the fields that are not None."""
+        return tuple(getattr(self, name) for name in self)
 
 
-@dataclass
+@dataclass(eq=False)
 class EncoderOutput(ModelOutput):
     """Of a model without a head: last_hidden_state (B, T, D), pooler_output (B, D)."""
 
@@ -28,7 +37,7 @@ class EncoderOutput(ModelOutput):
     attentions: tuple[np.ndarray, ...] | None = None  # L arrays (B, H, T, T)
 
 
-@dataclass
+@dataclass(eq=False)
 class DecoderOutput(ModelOutput):
     """Of a decoder without a head: last_hidden_state (B, T, D)."""
 
@@ -38,7 +47,7 @@ class DecoderOutput(ModelOutput):
     attentions: tuple[np.ndarray, ...] | None = None  # L arrays (B, H, T, S)
 
 
-@dataclass
+@dataclass(eq=False)
 class CausalLMOutput(ModelOutput):
     """Of a causal language model: loss (scalar, if labels were given), logits (B, T, V)."""
 
@@ -49,7 +58,7 @@ class CausalLMOutput(ModelOutput):
     attentions: tuple[np.ndarray, ...] | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class HeadOutput(ModelOutput):
     """Of a model with one head: loss (scalar, if labels were given), logits."""
 
@@ -59,7 +68,18 @@ class HeadOutput(ModelOutput):
     attentions: tuple[np.ndarray, ...] | None = None
 
 
-@dataclass
+@dataclass(eq=False)
+class SpanOutput(ModelOutput):
+    """Of a model that answers questions: loss (scalar, if positions were given), start_logits, end_logits (B, T)."""
+
+    loss: float | None
+    start_logits: np.ndarray
+    end_logits: np.ndarray
+    hidden_states: tuple[np.ndarray, ...] | None = None
+    attentions: tuple[np.ndarray, ...] | None = None
+
+
+@dataclass(eq=False)
 class PreTrainingOutput(ModelOutput):
     """Of a model with two heads: prediction_logits (B, T, V), seq_relationship_logits (B, 2)."""
 

@@ -8,6 +8,7 @@ from minibert.ops.activations import gelu, gelu_backward, gelu_tanh, gelu_tanh_b
 from minibert.ops.adamw import adamw, square_sum
 from minibert.ops.add_norm import add_norm, add_norm_backward
 from minibert.ops.attention import attention, attention_backward
+from minibert.ops.binary_cross_entropy import binary_cross_entropy, binary_cross_entropy_backward
 from minibert.ops.cross_entropy import IGNORE_INDEX, cross_entropy, cross_entropy_backward
 from minibert.ops.dropout import dropout, dropout_backward, dropout_key, fold_in
 from minibert.ops.embedding import embedding, embedding_backward
@@ -16,8 +17,10 @@ from minibert.ops.l2_normalise import l2_normalise, l2_normalise_backward
 from minibert.ops.linear import linear, linear_backward
 from minibert.ops.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_backward
 from minibert.ops.linear_gelu import linear_gelu, linear_gelu_backward
+from minibert.ops.mean_squared_error import mean_squared_error, mean_squared_error_backward
 from minibert.ops.norm import layer_norm, layer_norm_backward
 from minibert.ops.pooling import mean_pooling, mean_pooling_backward
+from minibert.ops.smoothed_cross_entropy import smoothed_cross_entropy, smoothed_cross_entropy_backward
 
 __all__ = [
     "IGNORE_INDEX",
@@ -26,6 +29,8 @@ __all__ = [
     "add_norm_backward",
     "attention",
     "attention_backward",
+    "binary_cross_entropy",
+    "binary_cross_entropy_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "dropout",
@@ -52,6 +57,10 @@ __all__ = [
     "linear_gelu_backward",
     "mean_pooling",
     "mean_pooling_backward",
+    "mean_squared_error",
+    "mean_squared_error_backward",
+    "smoothed_cross_entropy",
+    "smoothed_cross_entropy_backward",
     "square_sum",
     "tanh",
     "tanh_backward",
