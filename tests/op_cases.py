@@ -17,6 +17,7 @@ def half_masked(*shape):
 
 
 LABELS = np.array([4, -100, 0, 8, -100])
+YES_NO = (normal(5, 9, seed=1) > 0).astype(int)
 QKV = normal(3, 2, 5, 7), normal(3, 2, 9, 7), normal(3, 2, 9, 7, seed=1)  # B 3, H 2, T 5, S 9, K 7
 
 CASES = {
@@ -46,5 +47,8 @@ CASES = {
         (normal(3, 5, 7), normal(7, 9), normal(9), normal(9, 7), normal(7), form) for form in (False, True)
     ],
     "cross_entropy": [(normal(5, 9), LABELS), (normal(5, 9), LABELS, 11)],
+    "smoothed_cross_entropy": [(normal(5, 9), LABELS, 0.1), (normal(5, 9), LABELS, 0.3, 11)],
+    "binary_cross_entropy": [(3 * normal(5, 9), YES_NO), (3 * normal(5, 9), YES_NO, 11)],
+    "mean_squared_error": [(normal(5, 9), YES_NO), (normal(5, 9), YES_NO, 11)],
     "linear_cross_entropy": [(normal(5, 7), normal(7, 9), normal(9), LABELS)],
 }

@@ -49,6 +49,18 @@ CASES = {
     "attention with causal order": ((Q, K[:, :, :5], V[:, :, :5], None, 0.4, True), torch_attention),
     "attention with a mask": ((Q, K, V, MASK, 0.4), torch_attention),
     "cross_entropy": ((RNG.normal(size=(5, 9)), LABELS), F.cross_entropy),
+    "smoothed_cross_entropy": (
+        (RNG.normal(size=(5, 9)), LABELS, 0.3),
+        lambda z, labels, epsilon: F.cross_entropy(z, labels, label_smoothing=epsilon),
+    ),
+    "binary_cross_entropy": (
+        (9 * RNG.normal(size=(5, 9)), (BIAS[0, 0, :, :9] > 0).astype(int)),
+        lambda z, y: F.binary_cross_entropy_with_logits(z, y.to(z.dtype)),
+    ),
+    "mean_squared_error": (
+        (RNG.normal(size=(5, 9)), np.arange(45).reshape(5, 9)),
+        lambda z, y: F.mse_loss(z, y.double()),
+    ),
     "linear_cross_entropy": (
         (RNG.normal(size=(5, 7)), W, B, LABELS),
         lambda x, w, b, labels: F.cross_entropy(F.linear(x, w.T, b), labels),
