@@ -52,7 +52,7 @@ CASES = {  # name -> class, configuration, batch
 }
 for problem, (fields, labels) in SEQUENCE.items():
     config = minibert.GPT2Config(**GPT2, **fields, pad_token_id=2, bos_token_id=0, eos_token_id=1)
-    mask = MASK[:, ::-1] if problem == "numbers" else MASK
+    mask = np.ascontiguousarray(MASK[:, ::-1]) if problem == "numbers" else MASK
     batch = {**padded(2, mask), **labels}
     CASES[f"GPT2, SequenceClassification, {problem}"] = (minibert.GPT2ForSequenceClassification, config, batch)
 
