@@ -1,0 +1,1 @@
+"""How labelled text becomes what the head of a task learns from, and its scores become answers again."""
