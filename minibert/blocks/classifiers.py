@@ -34,7 +34,7 @@ class DenseClassifierCache(NamedTuple):
 class LastTokenCache(NamedTuple):
     shape: tuple[int, ...]  # (B, T, D)
     last: np.ndarray  # (B,)
-    classifier: ClassifierCache
+    linear: LinearCache
 
 
 def classifier(x: np.ndarray, p: Tree, rate: float, key: int | None) -> tuple[np.ndarray, ClassifierCache]:
@@ -95,17 +95,18 @@ def dense_classifier_backward(dlogits: np.ndarray, cache: DenseClassifierCache) 
 
 
 def last_token_classifier(hidden: np.ndarray, last: np.ndarray, p: Tree) -> tuple[np.ndarray, LastTokenCache]:
-    """z = h_last W: a decoder's last token is the one that has seen all others.
+    """z = h_last E^T: a decoder's last token is the one that has seen all others.
 
-    hidden (B, T, D), last (B,) where it stands, p {weight (D, C)}  ->  logits (B, C), cache.
+    hidden (B, T, D), last (B,) where it stands, p {classes: E (C, D), a vector for each class}
+    ->  logits (B, C), cache.
     """
-    logits, cache = classifier(hidden[np.arange(len(last)), last], p, 0.0, None)  # (B, C)
+    logits, cache = linear(hidden[np.arange(len(last)), last], p["classes"].T)  # (B, C)
     return logits, LastTokenCache(hidden.shape, last, cache)
 
 
 def last_token_classifier_backward(dlogits: np.ndarray, cache: LastTokenCache) -> tuple[np.ndarray, Tree]:
     """dlogits (B, C)  ->  dhidden (B, T, D), gradients of p."""
-    dx, dp = classifier_backward(dlogits, cache.classifier)  # (B, D)
+    dx, dweight, _ = linear_backward(dlogits, cache.linear)  # (B, D), (D, C)
     dhidden = np.zeros(cache.shape, dx.dtype)  # (B, T, D)
     dhidden[np.arange(len(cache.last)), cache.last] = dx
-    return dhidden, dp
+    return dhidden, {"classes": dweight.T}

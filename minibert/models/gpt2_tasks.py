@@ -11,13 +11,13 @@ from minibert.errors import DataError
 from minibert.models.decoder import DecoderInput
 from minibert.models.gpt2 import GPT2Cache, GPT2Model
 from minibert.models.gpt_names import GPT2, PREFIX
-from minibert.models.initialise import normal
+from minibert.models.initialise import embedding_table, normal
 from minibert.models.names import Loaded, NameTable
 from minibert.models.outputs import HeadOutput
 from minibert.models.task_model import SequenceTask
 from minibert.tree import Tree
 
-SCORE = "score.weight"  # (C, D) in checkpoints: it is transposed, unlike the weights of the layers
+SCORE = "score.weight"  # (C, D): a vector for each class, as the token table has one for each token
 
 
 class GPT2ForSequenceClassification(SequenceTask, GPT2Model):
@@ -28,13 +28,13 @@ class GPT2ForSequenceClassification(SequenceTask, GPT2Model):
     """
 
     prefix = PREFIX
-    head_names: ClassVar[NameTable] = {"task_head.weight": (SCORE,)}
-    outside: ClassVar[dict[str, str]] = {**GPT2, "task_head.weight": SCORE}
+    head_names: ClassVar[NameTable] = {"task_head.classes": (SCORE,)}
+    outside: ClassVar[dict[str, str]] = {**GPT2, "task_head.classes": SCORE}
 
     def init_head(self, rng: np.random.Generator) -> Tree:
-        """weight (D, C), no bias."""
+        """classes (C, D)."""
         c = self.config
-        return {"weight": normal((c.n_embd, c.num_labels), c.initializer_range, rng, self.dtype)}
+        return {"classes": embedding_table(c.num_labels, c.n_embd, c.initializer_range, rng, self.dtype, normal)}
 
     def layer_caches(self, cache: GPT2Cache) -> list[DecoderLayerCache]:
         """Return the cache of each layer."""
@@ -77,12 +77,7 @@ class GPT2ForSequenceClassification(SequenceTask, GPT2Model):
         """Return the checkpoint's names of our parameters."""
         return {**super().name_table(), **self.head_names}
 
-    def to_hf(self, tree: Tree | None = None) -> dict[str, np.ndarray]:
-        """Return a tree of the shape of `params` (by default `params`) under Hugging Face's names and layouts."""
-        tensors = super().to_hf(tree)
-        return {**tensors, SCORE: tensors[SCORE].T}
-
     def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
         """Find our parameters among a checkpoint's tensors, whichever class wrote it."""
         self.check_labels_of(tensors)
-        return super().find({name: t.T if name == SCORE else t for name, t in tensors.items()})
+        return super().find(tensors)

@@ -49,7 +49,7 @@ class TaskModel(Model):
 
     part: ClassVar[str]
     labels: ClassVar[tuple[str, ...]] = ("labels",)  # what a batch must hold for the loss
-    head_names: ClassVar[NameTable]  # ours -> the checkpoint's; the last one has a row per class
+    head_names: ClassVar[NameTable]  # ours -> the checkpoint's; the last one has a row for each class
 
     # What a head defines --------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class TaskModel(Model):
         """Raise `CheckpointError` if a checkpoint's head has another number of classes."""
         name = list(self.head_names.values())[-1][0]
         wanted = self.to_hf()[name].shape[0]
-        found = len(np.atleast_1d(tensors[name])) if name in tensors else wanted
+        found = next(iter(tensors[name].shape), 1) if name in tensors else wanted
         if found != wanted:
             open_as_it_is = f"num_labels={found}, or with " if wanted == self.config.num_labels else ""
             raise CheckpointError(

@@ -50,7 +50,7 @@ def test_dense_classifier():
 
 
 def test_last_token_classifier():
-    inputs = {"x": RNG.normal(size=(B, T, D)), "p": {"weight": RNG.normal(size=(D, C))}}
+    inputs = {"x": RNG.normal(size=(B, T, D)), "p": {"classes": RNG.normal(size=(C, D))}}
     forward = lambda i: last_token_classifier(i["x"], np.array([4, 0, 2]), i["p"])  # noqa: E731
     assert worst(forward, inputs, last_token_classifier_backward) <= 1e-6
 
