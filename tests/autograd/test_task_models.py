@@ -4,6 +4,7 @@ Hugging Face holds the vectors of the padding fixed: where padding receives a gr
 all tokens of a question's answer, its rows are zero there and compared elsewhere only.
 """
 
+import dataclasses
 import json
 
 import numpy as np
@@ -124,7 +125,7 @@ def test_names_of_labels_and_the_problem_reach_hugging_face(tmp_path):
 def test_gpt2_finds_the_last_token_as_hugging_face_does(tmp_path):
     """Padding right, left and inside; a text of padding only; and one text when no padding is known."""
     config = CASES["GPT2, SequenceClassification, one label"][1]
-    model = minibert.GPT2ForSequenceClassification(config, seed=1, dtype="float64")
+    model = minibert.GPT2ForSequenceClassification(dataclasses.replace(config), seed=1, dtype="float64")
     theirs = theirs_of(model, tmp_path)
     mask = np.array([[1, 1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 0, 0]])
     ids = np.vstack([padded(2, mask)["input_ids"], np.full((1, 7), 2)])
