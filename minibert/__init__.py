@@ -1,5 +1,6 @@
 """minibert: transformer pre-training from scratch in NumPy, every backward pass by hand."""
 
+from minibert.datasets import ClassLabel, Dataset, DatasetDict, load_dataset
 from minibert.dispatch import backend, get_backend, no_grad, set_backend, watch
 from minibert.errors import MinibertError
 from minibert.models.bert import BertConfig, BertModel
@@ -41,6 +42,9 @@ __all__ = [
     "BertModel",
     "BertTokenizer",
     "CharTokenizer",
+    "ClassLabel",
+    "Dataset",
+    "DatasetDict",
     "GPT2Config",
     "GPT2ForSequenceClassification",
     "GPT2LMHeadModel",
@@ -61,6 +65,7 @@ __all__ = [
     "SentenceEncoder",
     "backend",
     "get_backend",
+    "load_dataset",
     "no_grad",
     "pipeline",
     "set_backend",

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import atexit
-import codecs
 import contextlib
-import gzip
 import json
 import os
 import shutil
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from minibert.data.text_streams import decoded, lines_of, text_of
 from minibert.errors import DataError
 
 SUFFIXES = (".txt", ".text", ".md", ".rst", ".jsonl", ".ndjson")  # read in folders, also with .gz; a file may have any
-CHUNK_BYTES = 1 << 20
 LONGEST_DOCUMENT = 4_000_000  # characters; a longer text without a blank line becomes several documents
 LONGEST_JSON = 16_000_000  # characters of a line
 
@@ -87,7 +84,7 @@ def _not_empty(documents: Iterator[str], name: str) -> Iterator[str]:
 def _standard_input(spool: BinaryIO | None) -> Iterator[str]:
     if spool is not None:
         spool.seek(0)
-    return _paragraphs(_text(spool or sys.stdin.buffer, "standard input"))
+    return _paragraphs(decoded(spool or sys.stdin.buffer, "standard input"))
 
 
 def _folder(folder: Path) -> Iterator[str]:
@@ -107,80 +104,15 @@ def _refuse(error: OSError) -> None:
 
 
 def _file(path: Path) -> Iterator[str]:
-    name = path.name.lower()
-    is_json = name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
-    try:
-        if not os.path.exists(path):
-            raise DataError(f"{path}: no such file or folder; check the path")
-        if not path.is_file():
-            raise DataError(f"{path}: not a regular file; pipe it in and give - as the path")
-        with gzip.open(path) if name.endswith(".gz") else open(path, "rb") as stream:
-            chunks = _text(stream, str(path))
-            yield from _json_texts(chunks, str(path)) if is_json else _paragraphs(chunks)
-    except OSError as error:
-        _refuse(OSError(error.errno, error.strerror or str(error), str(path)))
-
-
-def _text(stream: BinaryIO, name: str) -> Iterator[str]:
-    """Yield the decoded text in pieces; offsets in messages count the bytes of the (decompressed) text."""
-    offset, data, final = 0, b"", False
-    while not final:
-        chunk = _read_chunk(stream, name, offset + len(data))
-        data, final = data + chunk, not chunk
-        if (nul := data.find(b"\0")) >= 0:
-            raise DataError(
-                f"{name}: {_what_nul_means(data, offset)} (NUL byte at byte offset {offset + nul}); {_MEND}"
-            )
-        try:
-            text, used = codecs.utf_8_decode(data, "strict", final)
-        except UnicodeDecodeError as error:
-            at = offset + error.start
-            raise DataError(
-                f"{name}: invalid UTF-8 at byte offset {at} (0x{data[error.start]:02x}); {_MEND}"
-            ) from error
-        yield text.removeprefix("\ufeff") if offset == 0 else text
-        offset, data = offset + used, data[used:]
-
-
-_MEND = "give plain text saved as UTF-8"
-
-
-def _read_chunk(stream: BinaryIO, name: str, offset: int) -> bytes:
-    try:
-        return stream.read(CHUNK_BYTES)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{name}: a damaged or incomplete gzip file ({error}, after {offset} decompressed bytes); fetch it again"
-        ) from error
-
-
-def _what_nul_means(data: bytes, offset: int) -> str:
-    if offset == 0 and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "UTF-16 text, not UTF-8"
-    head = data[:4096]
-    control = sum(byte < 32 and byte not in b"\t\n\r\f\v" for byte in head)
-    return "a binary file, not text" if control > 0.02 * len(head) else "not clean text"
-
-
-def _lines(chunks: Iterator[str], longest: int, at_space: bool) -> Iterator[str]:
-    """Yield lines without their ends; one longer than `longest` comes in parts, cut after a space if so wished."""
-    rest = ""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split("\n")
-        for line in lines:
-            yield line.removesuffix("\r")
-        if len(rest) >= longest:
-            cut = (at_space and rest.rfind(" ") + 1) or len(rest)
-            yield rest[:cut]
-            rest = rest[cut:]
-    if rest:
-        yield rest
+    is_json = path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson"))
+    chunks = text_of(path)
+    return _json_texts(chunks, str(path)) if is_json else _paragraphs(chunks)
 
 
 def _paragraphs(chunks: Iterator[str]) -> Iterator[str]:
     """Yield the runs of lines between blank lines."""
     document, size = [], 0
-    for line in _lines(chunks, LONGEST_DOCUMENT, at_space=True):
+    for line in lines_of(chunks, LONGEST_DOCUMENT, at_space=True):
         blank = not line or line.isspace()
         if document and (blank or size + len(line) > LONGEST_DOCUMENT):
             yield "\n".join(document)
@@ -194,7 +126,7 @@ def _paragraphs(chunks: Iterator[str]) -> Iterator[str]:
 
 def _json_texts(chunks: Iterator[str], name: str) -> Iterator[str]:
     """Yield the field `text` of each line; lines and texts that are blank are left out."""
-    for number, line in enumerate(_lines(chunks, LONGEST_JSON, at_space=False), 1):
+    for number, line in enumerate(lines_of(chunks, LONGEST_JSON, at_space=False), 1):
         if line and not line.isspace():
             text = _json_text(line, f"{name}, line {number}")
             if text and not text.isspace():

@@ -2,7 +2,8 @@
 
 `B-PER` begins an entity of type PER, `I-PER` goes on inside it, `O` is outside of any. The definition is that of the
 CoNLL-2000 and 2003 shared tasks' `conlleval` (and of seqeval's default), which forgives a missing B: an `I-PER` that
-does not continue a PER begins one. So `O I-PER I-PER` and `O B-PER I-PER` are the same entity, and `B-LOC I-PER` are two.
+does not continue a PER begins one. So `O I-PER I-PER` and `O B-PER I-PER` are the same entity, and `B-LOC I-PER` are
+two.
 """
 
 from collections.abc import Sequence

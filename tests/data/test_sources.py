@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from minibert.data import sources
+from minibert.data import sources, text_streams
 from minibert.data.corpora import resolve
 from minibert.data.sources import read_documents
 from minibert.errors import DataError
@@ -92,7 +92,7 @@ def test_empty_standard_input(monkeypatch):
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
 def test_documents_do_not_depend_on_where_the_file_is_cut(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(sources, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(text_streams, "CHUNK_BYTES", chunk)
     path = write(tmp_path / "a.txt", "\ufeffDéjà vu — 你好。😀\r\n\r\nNaïve.\r\n")
     assert read(path) == ["Déjà vu — 你好。😀", "Naïve."]
     bad = write(tmp_path / "b.txt", "你好".encode() + b"\xe4\xbd" + b"x")
@@ -102,7 +102,7 @@ def test_documents_do_not_depend_on_where_the_file_is_cut(tmp_path, monkeypatch,
 @pytest.mark.parametrize("separator", ["\n", " "])
 def test_an_endless_document_is_cut_and_nothing_is_lost(tmp_path, monkeypatch, separator):
     monkeypatch.setattr(sources, "LONGEST_DOCUMENT", 1000)
-    monkeypatch.setattr(sources, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(text_streams, "CHUNK_BYTES", 100)
     words = [f"word{i}" for i in range(2000)]
     documents = read(write(tmp_path / "a.txt", separator.join(words)))
     assert len(documents) > 5
@@ -174,7 +174,7 @@ def test_a_bad_json_line_is_named(tmp_path, line, what):
 
 def test_an_endless_json_line_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "LONGEST_JSON", 1000)
-    monkeypatch.setattr(sources, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(text_streams, "CHUNK_BYTES", 100)
     path = write(tmp_path / "a.jsonl", '{"text": "fine"}\n' + json.dumps({"text": "long " * 1000}) + "\n")
     assert "a.jsonl, line 2: longer than 1000 characters" in refusal(path)
 

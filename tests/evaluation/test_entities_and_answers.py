@@ -48,7 +48,7 @@ def chunks_by_conlleval(tags):
 SENTENCES = st.lists(st.lists(st.tuples(st.sampled_from(TAGS), st.sampled_from(TAGS)), max_size=8), min_size=1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(sentences=SENTENCES)
 def test_scores_equal_conllevals(sentences):
     labels = [[true for true, _ in sentence] for sentence in sentences]

@@ -31,7 +31,7 @@ PAIRS = {
     "recall": (recall, sklearn.metrics.recall_score),
     "f1": (f1, sklearn.metrics.f1_score),
 }
-OPTIONS = settings(max_examples=60, deadline=None)
+OPTIONS = settings(max_examples=30, deadline=None)
 
 
 def two_lists(elements, least=1, most=40):
@@ -88,7 +88,8 @@ def test_confusion_matrix(case):
     matrix, classes = confusion_matrix(*case)
     expected = sorted({*case[0], *case[1]})
     assert classes.tolist() == expected
-    np.testing.assert_array_equal(matrix, sklearn.metrics.confusion_matrix(*case, labels=expected))
+    pairs = list(zip(*case, strict=True))
+    assert matrix.tolist() == [[pairs.count((true, guess)) for guess in expected] for true in expected]
 
 
 def test_precision_and_recall_are_not_swapped():
@@ -111,7 +112,7 @@ NUMBERS = two_lists(st.integers(-9, 9) | st.floats(-100, 100, width=32).map(lamb
     [(pearson, scipy.stats.pearsonr), (spearman, scipy.stats.spearmanr)],
     ids=["pearson", "spearman"],
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(case=NUMBERS)
 def test_correlations(ours, theirs, case):
     if min(len(set(values)) for values in case) == 1:
