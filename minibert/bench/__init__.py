@@ -2,13 +2,13 @@
 
     timing      the clock: sides of a comparison take turns
     cases       the comparisons of single ops; `torch_ops` is their other side
-    steps       whole training steps; `torch_bert` is their other side
-    decoding    writing token by token; `torch_gpt2` is its other side
+    steps       whole training steps; `torch_bert` and `torch_gpt2` are their other side
+    decoding    writing token by token; `torch_decoding` is its other side
     overhead    the part of a step that is not spent in kernels
     flops       what a step must compute, counted by hand
     memory      peak memory, each side in a process of its own; `cold` the first step of a machine's life
     rows        what was measured, and what it should have been; `table` shows it
     run         all of it, in order
 
-Only `torch_ops`, `torch_bert` and `torch_gpt2` import PyTorch; they are imported where it is installed.
+Only the modules named `torch_...` import PyTorch; they are imported where it is installed.
 """

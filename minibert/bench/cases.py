@@ -144,7 +144,7 @@ def _norms(sizes: Sizes) -> list[Case]:
 
 def head(sizes: Sizes) -> Case:
     """The vocabulary head with its loss. Ours also says which word was predicted; PyTorch's does not."""
-    c, N = sizes.config(), min(300, sizes.masked)
+    c, N = sizes.config(), min(300, sizes.predicted)
     D, V = c.hidden_size, c.vocab_size
 
     def arguments(rng: np.random.Generator) -> tuple:

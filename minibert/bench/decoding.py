@@ -29,7 +29,7 @@ def decoding_rows(name: str, budget: Budget, torch: bool) -> list[Row]:
     model = GPT2LMHeadModel(config)
     sides = {"kernels": ("", minibert_side(model, PROMPT, NEW))}
     if torch and find_spec("transformers"):
-        from minibert.bench.torch_gpt2 import variants
+        from minibert.bench.torch_decoding import variants
 
         sides["huggingface"] = fastest(variants(model, PROMPT, NEW, thread_counts()))
     seconds = compare({side: made for side, (_, made) in sides.items()}, budget)

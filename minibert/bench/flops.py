@@ -4,7 +4,9 @@ Only matrix products count, a multiplication and an addition each; a layer's pro
 backward products of the same size, x W, dy W^T and x^T dy. What a side computes twice to save memory counts once.
 """
 
+from minibert.bench.sizes import Sizes
 from minibert.models.bert import BertConfig
+from minibert.models.gpt2 import GPT2Config
 
 
 def products(rows: int, n_in: int, n_out: int) -> int:
@@ -35,3 +37,21 @@ def training_step(config: BertConfig, B: int, T: int, masked: int) -> int:
     layer = products(B * T, D, 4 * D) + products(B * T, D, 2 * F) + attention(B, H, T, D // H)
     heads = products(masked, D, D + V) + products(B, D, D + 2)
     return config.num_hidden_layers * layer + heads
+
+
+def causal_training_step(config: GPT2Config, B: int, T: int) -> int:
+    """A step of GPT-2 on B sequences of T tokens, of which all but the first are predicted.
+
+    layers     6 B T (4 D^2 + 2 D F) each, as BERT's
+    attention  half of BERT's: what a query must not see need not be computed
+    head       6 B (T - 1) D V
+    """
+    D, F, V, H = config.n_embd, config.inner_width, config.vocab_size, config.n_head
+    layer = products(B * T, D, 4 * D) + products(B * T, D, 2 * F) + attention(B, H, T, D // H, causal=True)
+    return config.n_layer * layer + products(B * (T - 1), D, V)
+
+
+def step(sizes: Sizes) -> int:
+    """Return what a step of these sizes must compute."""
+    config, B, T = sizes.config(), sizes.batch_size, sizes.seq_len
+    return causal_training_step(config, B, T) if sizes.causal else training_step(config, B, T, sizes.predicted)

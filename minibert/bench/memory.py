@@ -49,7 +49,8 @@ def _step(side: str, sizes: Any) -> float:
         for _ in range(STEPS):
             step.run()
 
-    take(Sizes("bert-tiny", batch_size=2, seq_len=16, vocab_size=100, dropout=sizes.dropout))
+    small = "gpt2-nano" if sizes.causal else "bert-tiny"
+    take(Sizes(small, batch_size=2, seq_len=16, vocab_size=100, dropout=sizes.dropout))
     before = settle()
     take(sizes)
     return peak() - before

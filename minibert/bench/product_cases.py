@@ -29,7 +29,7 @@ def step_products(sizes: Sizes) -> list[Product]:
     """Return the products of a step, each size once."""
     c = sizes.config()
     D, F, V, B = c.hidden_size, c.intermediate_size, c.vocab_size, sizes.batch_size
-    N, M = B * sizes.seq_len, sizes.masked
+    N, M = B * sizes.seq_len, sizes.predicted
     layers = [
         ("qkv", N, D, 3 * D),
         ("output", N, D, D),

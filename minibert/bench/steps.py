@@ -1,6 +1,7 @@
 """Whole training steps: forward, backward, clipping, AdamW. All sides get the same batch."""
 
 import functools
+import importlib
 import os
 import time
 from importlib.util import find_spec
@@ -11,10 +12,12 @@ from minibert import dispatch
 from minibert.bench.optimizer_case import MAX_GRAD_NORM, SETTINGS
 from minibert.bench.sizes import Sizes
 from minibert.bench.timing import PAUSE, Side
+from minibert.models.base import Model
 from minibert.models.bert_heads import BertForPreTraining
+from minibert.models.gpt2 import GPT2LMHeadModel
 from minibert.training.optimizer import AdamW
 
-SMALL = ("bert-tiny", "bert-mini")  # models whose step in NumPy is worth waiting for
+SMALL = ("bert-tiny", "bert-mini", "gpt2-nano")  # models whose step in NumPy is worth waiting for
 
 
 def side_names(model: str, torch: bool) -> list[str]:
@@ -26,12 +29,14 @@ def side_names(model: str, torch: bool) -> list[str]:
 
 
 def random_batch(sizes: Sizes) -> dict[str, np.ndarray]:
-    """Return ids without padding, of which 15 % are to be predicted, and pairs."""
+    """Return ids without padding: of which each predicts the next, or 15 % are to be predicted, in pairs."""
     rng = np.random.default_rng(0)
     B, T = sizes.batch_size, sizes.seq_len
     ids = rng.integers(0, sizes.vocab_size, (B, T))
+    if sizes.causal:
+        return {"input_ids": ids, "labels": ids}
     labels = np.full(B * T, -100)
-    masked = rng.permutation(B * T)[: sizes.masked]
+    masked = rng.permutation(B * T)[: sizes.predicted]
     labels[masked] = ids.reshape(-1)[masked]
     return {
         "input_ids": ids,
@@ -44,18 +49,15 @@ def random_batch(sizes: Sizes) -> dict[str, np.ndarray]:
 def step_variants(name: str, sizes: Sizes, threads: list[int]) -> dict[str, Side]:
     """Return the ways that a side knows to take the step; running one takes a step and returns the loss."""
     config, batch = sizes.config(), random_batch(sizes)
-    if name == "torch":
-        from minibert.bench.torch_bert import our_variants
-
-        return our_variants(config, batch, threads)
-    if name == "huggingface":
-        from minibert.bench.torch_bert import hugging_face_variants
-
-        return hugging_face_variants(config, batch, threads)
-    return {"": minibert_step(BertForPreTraining(config), batch, {"kernels": "numba"}.get(name, name))}
+    if name in ("torch", "huggingface"):
+        theirs = importlib.import_module("minibert.bench.torch_gpt2" if sizes.causal else "minibert.bench.torch_bert")
+        variants = theirs.our_variants if name == "torch" else theirs.hugging_face_variants
+        return variants(config, batch, threads)
+    model = (GPT2LMHeadModel if sizes.causal else BertForPreTraining)(config)
+    return {"": minibert_step(model, batch, {"kernels": "numba"}.get(name, name))}
 
 
-def minibert_step(model: BertForPreTraining, batch: dict[str, np.ndarray], backend: str) -> Side:
+def minibert_step(model: Model, batch: dict[str, np.ndarray], backend: str) -> Side:
     """Return our step on a backend. Every step draws its dropout anew."""
     optimizer = AdamW(model.params, **SETTINGS)
 

@@ -59,7 +59,7 @@ def test_the_row(model, quick):
 def test_hugging_face_writes_the_same(model):
     pytest.importorskip("torch", reason="needs the extra `oracle`")
     pytest.importorskip("transformers", reason="needs the extra `oracle`")
-    from minibert.bench.torch_gpt2 import variants
+    from minibert.bench.torch_decoding import variants
 
     (theirs,) = variants(model, 6, 20, [1]).values()
     with backend("numpy"):

@@ -1,11 +1,13 @@
 """What counts as work is the same for every side, and is what a hand counts."""
 
 import math
+from fractions import Fraction
 
-import numpy as np
+import pytest
 
-from minibert import BertConfig, BertForPreTraining, watch
+from minibert import BertConfig, BertForPreTraining, GPT2LMHeadModel, watch
 from minibert.bench import flops
+from minibert.bench.sizes import Sizes
 from minibert.bench.steps import random_batch
 
 CONFIG = BertConfig(
@@ -31,9 +33,18 @@ def test_causal_attention_counts_what_may_be_seen():
     assert flops.attention(1, 1, 3, 5, causal=True) == 6 * 2 * 6 * 5  # 1 + 2 + 3 pairs
 
 
-def test_a_step_as_it_runs(sizes):
-    """The products that the reference really makes, counted from the shapes of the calls."""
-    config, batch = sizes.config(), random_batch(sizes)
+CAUSAL = Sizes("gpt2-nano", batch_size=2, seq_len=7, vocab_size=50, dropout=0.0)
+
+
+@pytest.mark.parametrize("make", [BertForPreTraining, GPT2LMHeadModel])
+def test_a_step_as_it_runs(sizes, make):
+    """The products that the reference really makes, counted from the shapes of the calls.
+
+    In causal order it makes them all and hides some: only the share that a query may see counts.
+    """
+    sizes = CAUSAL if make is GPT2LMHeadModel else sizes
+    config, batch, T = sizes.config(), random_batch(sizes), sizes.seq_len
+    seen = Fraction(T + 1, 2 * T) if sizes.causal else 1
     counted = 0
 
     def count(call):
@@ -43,9 +54,11 @@ def test_a_step_as_it_runs(sizes):
             counted += (2 if call.name == "linear" else 4) * math.prod(x.shape[:-1]) * weight.size
         if call.name in ("attention", "attention_backward"):
             q, k = call.args[:2] if call.name == "attention" else call.args[1][:2]
-            counted += (4 if call.name == "attention" else 8) * q.size * k.shape[2]
+            counted += (4 if call.name == "attention" else 8) * q.size * k.shape[2] * seen
 
     with watch(count):
-        BertForPreTraining(config).loss_and_grads(**batch)
-    assert counted == flops.training_step(config, sizes.batch_size, sizes.seq_len, sizes.masked)
-    assert np.count_nonzero(batch["labels"] >= 0) == sizes.masked == 2
+        model = make(config)
+        losses, _ = model.losses_and_grads(batch)
+    assert counted == flops.step(sizes)
+    (part, *_) = losses.parts.values()
+    assert part.count == sizes.predicted == (12 if sizes.causal else 2)

@@ -6,7 +6,7 @@ float32; each array is compared relative to its largest element.
 import numpy as np
 import pytest
 
-from minibert import AdamW, BertForPreTraining, backend
+from minibert import AdamW, BertForPreTraining, GPT2LMHeadModel, backend
 from minibert.bench.cases import OPS, all_cases
 from minibert.bench.optimizer_case import MAX_GRAD_NORM, SETTINGS
 from minibert.bench.sizes import Sizes
@@ -16,6 +16,8 @@ from minibert.tree import tree_items
 TOLERANCE = 2e-5
 SMALL = Sizes("bert-tiny", batch_size=2, seq_len=8, vocab_size=50, dropout=0.0)
 CASES = all_cases(SMALL)
+CAUSAL = Sizes("gpt2-nano", batch_size=2, seq_len=8, vocab_size=50, dropout=0.0)
+MODELS = {"bert": (BertForPreTraining, SMALL), "gpt2": (GPT2LMHeadModel, CAUSAL)}
 ORACLE = pytest.param("torch", marks=pytest.mark.oracle)
 
 
@@ -75,17 +77,20 @@ class TestSteps:
             step.prepare()
             return [step.run() for _ in range(n)]
 
-    def ours(self, name):
-        model = BertForPreTraining(SMALL.config(), seed=1)
-        return self.losses(minibert_step(model, random_batch(SMALL), name), 4)
+    def ours(self, kind, name):
+        make, sizes = MODELS[kind]
+        return self.losses(minibert_step(make(sizes.config(), seed=1), random_batch(sizes), name), 4)
 
     @pytest.mark.parametrize("attend", ["fused_attention", "written_out_attention"])
-    def test_our_model_in_pytorch(self, torch, attend):
-        from minibert.bench import torch_bert
+    @pytest.mark.parametrize("kind", MODELS)
+    def test_our_model_in_pytorch(self, torch, kind, attend):
+        from minibert.bench import torch_bert, torch_gpt2
 
-        config, batch = SMALL.config(), random_batch(SMALL)
-        model = BertForPreTraining(config, seed=1)
-        theirs = torch_bert.Bert(config, lambda *qkv: getattr(torch_bert, attend)(0.0, *qkv))
+        make, sizes = MODELS[kind]
+        config, batch = sizes.config(), random_batch(sizes)
+        model = make(config, seed=1)
+        module, theirs = (torch_bert, torch_bert.Bert) if kind == "bert" else (torch_gpt2, torch_gpt2.GPT2)
+        theirs = theirs(config, lambda *qkv: getattr(module, attend)(0.0, *qkv))
         torch_bert.load(theirs, model.params)
         assert sum(p.numel() for p in theirs.parameters()) == model.num_parameters()
 
@@ -103,25 +108,28 @@ class TestSteps:
         assert not found
         theirs.zero_grad(set_to_none=True)
         losses = self.losses(torch_bert.training_step(theirs, lambda m: m(**tensors), threads=1), 4)
-        assert losses == pytest.approx(self.ours("numba"), rel=1e-5)
+        assert losses == pytest.approx(self.ours(kind, "numba"), rel=1e-5)
         assert losses[-1] < losses[0]
 
-    def test_the_stock_model(self, torch, tmp_path):
+    @pytest.mark.parametrize("kind", MODELS)
+    def test_the_stock_model(self, torch, tmp_path, kind):
         transformers = pytest.importorskip("transformers", reason="needs the extra `oracle`")
         from minibert.bench import torch_bert
 
-        model = BertForPreTraining(SMALL.config(), seed=1)
+        make, sizes = MODELS[kind]
+        model = make(sizes.config(), seed=1)
         model.save_pretrained(tmp_path)
-        theirs = transformers.BertForPreTraining.from_pretrained(tmp_path).train()
+        theirs = getattr(transformers, make.__name__).from_pretrained(tmp_path).train()
         assert sum(p.numel() for p in theirs.parameters()) == model.num_parameters()
-        tensors = {name: torch.from_numpy(array) for name, array in random_batch(SMALL).items()}
+        tensors = {name: torch.from_numpy(array) for name, array in random_batch(sizes).items()}
         losses = self.losses(torch_bert.training_step(theirs, lambda m: m(**tensors).loss, threads=1), 4)
-        assert losses == pytest.approx(self.ours("numba"), rel=1e-5)
+        assert losses == pytest.approx(self.ours(kind, "numba"), rel=1e-5)
 
-    def test_every_variant_takes_the_step(self, torch):
+    @pytest.mark.parametrize("name", ["bert-tiny", "gpt2-nano"])
+    def test_every_variant_takes_the_step(self, torch, name):
         from minibert.bench.steps import fastest, step_variants
 
-        dropping = Sizes("bert-tiny", batch_size=2, seq_len=8, vocab_size=50)
+        dropping = Sizes(name, batch_size=2, seq_len=8, vocab_size=50, dropout=0.1)
         variants = step_variants("torch", dropping, [1, 2])
         assert list(variants) == [
             "sdpa, 1 thread",
@@ -134,11 +142,13 @@ class TestSteps:
         assert "1 thread" in step_variants("huggingface", dropping, [1])
 
 
-def test_our_backends_take_the_same_steps():
-    batch = random_batch(SMALL)
+@pytest.mark.parametrize("kind", MODELS)
+def test_our_backends_take_the_same_steps(kind):
+    make, sizes = MODELS[kind]
+    batch = random_batch(sizes)
     losses = []
     for name in ("numpy", "numba"):
-        step = minibert_step(BertForPreTraining(SMALL.config(), seed=1), batch, name)
+        step = minibert_step(make(sizes.config(), seed=1), batch, name)
         with backend("numpy"):
             step.prepare()
             losses.append([step.run() for _ in range(3)])
