@@ -18,17 +18,27 @@ from minibert.bench.cases import OPS
 from minibert.bench.process import thread_environment
 from minibert.errors import ConfigError
 from minibert.models.bert import BertConfig
+from minibert.models.gpt2 import GPT2Config
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what to measure, at which sizes, and for how long."""
-    sizes = ", ".join(BertConfig.sizes)
+    sizes = ", ".join([*BertConfig.sizes, *GPT2Config.sizes])
     parser.add_argument("--ops", nargs="*", type=str, default=list(OPS), help=f"some of {', '.join(OPS)}; or nothing")
     parser.add_argument("--models", nargs="*", type=str, default=["bert-mini"], help=f"some of {sizes}; or nothing")
-    parser.add_argument("--batch_size", type=int, default=0, help="sequences in a batch (0: 16, and 4 for bert-base)")
-    parser.add_argument("--seq_len", type=int, default=128, help="tokens in a sequence")
-    parser.add_argument("--vocab_size", type=int, default=30522, help="size of the vocabulary")
-    parser.add_argument("--dropout", type=float, default=0.1, help="rate of dropout, on every side")
+    parser.add_argument(
+        "--batch_size", type=int, default=0, help="sequences in a batch (0: 16; gpt2-nano 12, gpt2 and bert-base 4)"
+    )
+    parser.add_argument("--seq_len", type=int, default=0, help="tokens in a sequence (0: 128; gpt2-nano and gpt2 64)")
+    parser.add_argument(
+        "--vocab_size",
+        type=int,
+        default=0,
+        help="size of the vocabulary (0: 30522; gpt2 50257, gpt2-nano 81 characters)",
+    )
+    parser.add_argument(
+        "--dropout", type=float | None, default=None, help="rate of dropout, on every side (0.1; gpt2-nano 0)"
+    )
     parser.add_argument("--repeat", type=int, default=0, help="rounds of a comparison (0: as many as fit in --seconds)")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to measure a comparison")
     parser.add_argument("--threads", type=int, default=0, help="threads of every library (0: what each chooses)")
@@ -69,9 +79,8 @@ def run(args: dict[str, Any]) -> None:
     sizes = {name: args[name] for name in ("batch_size", "seq_len", "vocab_size", "dropout")}
     plan = Plan(
         ops=args["ops"],
-        models=args["models"],
+        steps=[Sizes(model, **sizes) for model in args["models"]],
         sizes=Sizes(**sizes),
-        batch_size=args["batch_size"],
         budget=Budget(args["seconds"], args["repeat"]),
         torch=not args["no_torch"] and find_spec("torch") is not None,
         cold=args["cold"],
@@ -92,7 +101,7 @@ def _with_threads(args: dict[str, Any]) -> None:
     """Run the same command in a process in which every library reads its number of threads at import."""
     command = [sys.executable, "-m", "minibert", "bench"]
     for name, value in args.items():
-        if name != "threads" and value is not False and value != "":
+        if name != "threads" and value is not None and value is not False and value != "":
             words = [] if value is True else value if isinstance(value, list) else [value]
             command += [f"--{name}", *map(str, words)]
     done = subprocess.run(command, env={**os.environ, **thread_environment(args["threads"])})
