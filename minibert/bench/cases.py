@@ -40,6 +40,7 @@ class Case(NamedTuple):
     make: Callable[[str], Side]  # by the name of the side
     flops: int = 0  # 0: not a matter of products
     targets: tuple[Target, ...] = ()
+    full: Callable[[], Side] | None = None  # the kernels without causality, for a case that leaves half of it out
 
 
 def all_cases(sizes: Sizes, chosen: tuple[str, ...] | list[str] = OPS) -> list[Case]:
@@ -109,16 +110,17 @@ def _attention(sizes: Sizes) -> list[Case]:
     def case(B: int, H: int, T: int, causal: bool, rate: float) -> Case:
         K = 64
 
-        def arguments(rng: np.random.Generator) -> tuple:
+        def arguments(rng: np.random.Generator, causal: bool = causal) -> tuple:
             q, k, v = normal(rng, B, T, 3, H, K).transpose(2, 0, 3, 1, 4)  # (B, H, T, K) each
             dout = normal(rng, B, T, H, K).swapaxes(1, 2)  # (B, H, T, K)
             return (q, k, v, None, K**-0.5, causal, rate, 1 if rate else None), dout
 
         note = (" causal" if causal else "") + (f" dropout {rate:g}" if rate else "")
         targets = () if rate else (Target("times_torch", ">=", 1.5),)
-        return op_case(
-            "attention", f"({B},{H},{T},{K})", arguments, flops.attention(B, H, T, K, causal), *targets, note=note
-        )
+        count = flops.attention(B, H, T, K, causal)
+        made = op_case("attention", f"({B},{H},{T},{K})", arguments, count, *targets, note=note)
+        full = functools.partial(op_side, "attention", functools.partial(arguments, causal=False), "kernels")
+        return made._replace(full=full if causal else None)
 
     shapes = [(B, 4, T), (max(1, B // 2), 12, 4 * T)]
     cases = [case(*shape, causal, 0.0) for shape in shapes for causal in (False, True)]

@@ -20,7 +20,8 @@ class Row:
     """One line of the table, and one object of the JSON file.
 
     Keys of `values` that occur: `kernels_ms`, `numpy_ms`, `torch_ms` (medians); `times_numpy`, `times_torch`, how many
-    times as fast as those the kernels are; in the section of training steps `ms` and `times`, likewise;
+    times as fast as those the kernels are; `times_full`, how many times as fast as full attention causal attention is;
+    in the section of training steps `ms` and `times`, likewise;
     `tokens_per_second`; `gflops`; `share` of the best matrix product;
     `gigabytes_per_second` of weights read and `memory_share`, of the fastest streaming read;
     `outside_kernels`, the share of a step that is

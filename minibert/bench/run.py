@@ -121,8 +121,10 @@ def _jobs(plan: Plan) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
 
 def op_row(case: Case, sides: list[str], plan: Plan) -> Row:
     """Measure one op."""
-    seconds = compare({side: case.make(side) for side in sides}, plan.budget)
+    made = {side: case.make(side) for side in sides} | ({"full": case.full()} if case.full else {})
+    seconds = compare(made, plan.budget)
     values = {f"{side}_ms": 1e3 * seconds[side] for side in sides}
+    values["times_full"] = seconds["full"] / seconds["kernels"] if case.full else None
     for side in sides[1:]:
         values[f"times_{side}"] = seconds[side] / seconds["kernels"]
     values["gflops"] = case.flops / seconds["kernels"] / 1e9 if case.flops else None

@@ -17,6 +17,7 @@ COLUMNS = {  # key -> heading, format
     "torch_ms": ("PyTorch", ".2f"),
     "times_numpy": ("x NumPy", ".2f"),
     "times_torch": ("x PyTorch", ".2f"),
+    "times_full": ("x full", ".2f"),
     "kernels_mb": ("kernels", ".1f"),
     "numpy_mb": ("NumPy", ".1f"),
     "torch_mb": ("PyTorch", ".1f"),

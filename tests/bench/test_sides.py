@@ -51,6 +51,16 @@ def test_the_sides_of_an_op_agree(case, side):
         assert_close(ours, theirs)
 
 
+def test_causal_attention_has_the_full_one_beside_it():
+    """The kernels on the same operands, every key seen: the last query's output is the same, the others' are not."""
+    causal = [case for case in CASES if case.full]
+    assert [case.name for case in causal] == ["attention (2,4,8,64) causal", "attention (1,12,32,64) causal"]
+    for case in causal:
+        part, whole = results(case, "kernels")[0], results(case._replace(make=lambda side: case.full()), "")[0]
+        assert_close(whole[:, :, -1], part[:, :, -1])
+        assert abs(whole[:, :, 0] - part[:, :, 0]).max() > 0.1
+
+
 @pytest.mark.parametrize("side", ["kernels", "numpy", ORACLE])
 def test_dropout_acts_on_every_side(side):
     """About a tenth of what enters the sum is dropped; which elements, each library draws for itself."""
