@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from minibert import get_backend
-from minibert.bench import cold
+from minibert.bench import cold, flops
 from minibert.bench.rows import Row, Target
+from minibert.bench.sizes import Sizes
 from minibert.bench.table import table, verdict
 
 bench_command = importlib.import_module("minibert.cli.bench")
@@ -73,6 +74,34 @@ def test_a_machine_without_torch(command, monkeypatch):
     assert 'pip install "minibert-numpy[oracle]"' in out
 
 
+@pytest.mark.parametrize(
+    ("model", "batch_size", "seq_len", "vocab_size", "dropout"),
+    [("bert-mini", 16, 128, 30522, 0.1), ("bert-base", 4, 128, 30522, 0.1), ("gpt2-nano", 12, 64, 81, 0.0)],
+)
+def test_standard_sizes(model, batch_size, seq_len, vocab_size, dropout):
+    """Those that README and the targets speak of; dropout 0 is a choice, not a wish for the standard."""
+    assert Sizes(model) == Sizes(model, batch_size, seq_len, vocab_size, dropout)
+    assert Sizes(model).are_standard()
+    assert not Sizes(model, seq_len=seq_len + 1).are_standard()
+    assert Sizes(model, dropout=0.0).are_standard() == (dropout == 0)
+
+
+def test_a_causal_step(command, tmp_path):
+    """Its row counts what is predicted: all tokens but the first of each sequence."""
+    file = tmp_path / "bench.json"
+    code, out, err = command("--ops", "--models", "gpt2-nano", "--no_torch", "--json", file)
+    assert code == 0, err
+    found = check(out, file)
+    assert [row["name"] for row in found["rows"]] == [f"gpt2-nano, B 2, T 8: {side}" for side in ("kernels", "NumPy")]
+    assert found["settings"]["steps"] == [
+        {"model": "gpt2-nano", "batch_size": 2, "seq_len": 8, "vocab_size": 50, "dropout": 0.0}
+    ]
+    row = found["rows"][0]
+    assert row["gflops"] == pytest.approx(
+        flops.causal_training_step(Sizes("gpt2-nano", 2, 8, 50).config(), 2, 8) / row["ms"] / 1e6
+    )
+
+
 def test_targets():
     row = Row("ops", "an op", {"times_torch": 1.31, "times_numpy": 0.89}, (
         Target("times_torch", ">=", 1.3), Target("times_numpy", ">=", 0.9), Target("memory_ratio", "<=", 0.1),
@@ -88,6 +117,8 @@ def test_targets():
     [
         (["--ops", "softmax"], "no op named 'softmax'"),
         (["--models", "bert-huge"], "bert-tiny, bert-mini"),
+        (["--models", "roberta-tiny"], "gpt2-nano"),
+        (["--models", "gpt2-nano", "--seq_len", "1"], "--seq_len must be at least 2"),
         (["--batch_size", "-1"], "--batch_size must be at least 1"),
         (["--repeat", "-1"], "--repeat must not be negative"),
         (["--seconds", "0"], "--seconds must be positive"),
