@@ -9,6 +9,8 @@ from minibert.kernels.dropout import draw, keep
 from minibert.kernels.norm import CHUNK, LayerNormCache, check_scale, norm_backward, normalise
 from numba import prange
 
+from minibert.frozen import is_frozen
+
 
 class AddNormCache(NamedTuple):
     norm: LayerNormCache  # its x is the sum, residual + dropout(x)
@@ -22,15 +24,18 @@ def add_norm(
     """y = layer_norm(residual + dropout(x)), all (..., D). Strided operands are copied first."""
     check_like("the residual", residual, x)
     rows = as_rows(x)  # (N, D)
+    trains = not is_frozen(gamma), not is_frozen(beta)
     gamma, beta = check_scale(x, gamma, beta)
     total, y = np.empty_like(rows), np.empty_like(rows)
     mean, rstd = np.empty((2, len(rows)), rows.dtype)
     dropout = draw(rate, key, rows.size)
     _forward(rows.dtype)(rows, as_rows(residual), gamma, beta, eps, *dropout, total, y, mean, rstd)
-    return y.reshape(x.shape), AddNormCache(LayerNormCache(total, mean, rstd, gamma), rate, key)
+    return y.reshape(x.shape), AddNormCache(LayerNormCache(total, mean, rstd, gamma, trains), rate, key)
 
 
-def add_norm_backward(dy: np.ndarray, cache: AddNormCache) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def add_norm_backward(
+    dy: np.ndarray, cache: AddNormCache
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dy (..., D)  ->  dx = m * dresidual and dresidual (..., D), dgamma (D,), dbeta (D,)."""
     dx = np.empty_like(cache.norm.x)  # (N, D)
     dresidual, dgamma, dbeta = norm_backward(dy, cache.norm, dx, cache.rate, cache.key)

@@ -5,6 +5,7 @@ from minibert.kernels.checks import check_like, check_one_dtype, check_shape
 from minibert.kernels.compile import as_rows, kernel, tasks
 from numba import prange
 
+from minibert.frozen import is_frozen
 from minibert.ops.embedding import EmbeddingCache
 
 CHUNK = 64  # rows of y a task copies
@@ -20,11 +21,13 @@ def embedding(ids: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, Embedding
     return y.reshape(*ids.shape, D), EmbeddingCache(ids, table)
 
 
-def embedding_backward(dy: np.ndarray, cache: EmbeddingCache, into: np.ndarray | None = None) -> np.ndarray:
+def embedding_backward(dy: np.ndarray, cache: EmbeddingCache, into: np.ndarray | None = None) -> np.ndarray | None:
     """dy (..., D)  ->  dtable (V, D): rows of dy with equal ids are added, in their order; all are added to `into`.
 
     Adding into the gradient that a tied table has already spares a second array of its size, most of it zeros.
     """
+    if is_frozen(cache.table):
+        return None
     dtable = np.zeros_like(cache.table, order="C") if into is None else into  # (V, D)
     check_shape("dy", dy, (*np.shape(cache.ids), cache.table.shape[1]))
     check_like("the gradient to add to", dtable, cache.table)

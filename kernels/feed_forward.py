@@ -12,12 +12,15 @@ from minibert.kernels.compile import as_rows
 from minibert.kernels.linear_gelu import LinearGeluCache
 from minibert.kernels.matmul import matmul, matmul_gelu, matmul_gelu_grad, weight_gradient
 
+from minibert.frozen import is_frozen
+
 WIDE_BYTES = 4 * 1024 * 1024  # of a (rows, F) array
 
 
 class FeedForwardCache(NamedTuple):
     up: LinearGeluCache
     w_2: np.ndarray  # (F, D)
+    bias_trains: bool  # does b_2 want a gradient?
 
 
 def feed_forward(
@@ -29,27 +32,28 @@ def feed_forward(
     for part in _parts(u):
         h, _ = matmul_gelu(rows[part], w_1, b_1, u=u[part], tanh=tanh_form)  # (rows, F)
         matmul(h, w_2, y[part], bias=b_2)
-    cache = FeedForwardCache(LinearGeluCache(x, w_1, u, tanh_form), w_2)
+    cache = FeedForwardCache(LinearGeluCache(x, w_1, u, tanh_form, not is_frozen(b_1)), w_2, not is_frozen(b_2))
     return y.reshape(*x.shape[:-1], y.shape[1]), cache
 
 
 def feed_forward_backward(
     dy: np.ndarray, cache: FeedForwardCache
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """dy (..., D)  ->  dx (..., D), dw_1 (D, F), db_1 (F,), dw_2 (F, D), db_2 (D,).
 
-    The gradients of the weights are added up over the parts, in their order.
+    The gradients of the weights are added up over the parts, in their order. None for what is Frozen.
     """
-    (x, w_1, u, tanh_form), w_2 = cache
+    (x, w_1, u, tanh_form, b_1_trains), w_2, b_2_trains = cache
     rows, drows = as_rows(x), as_rows(dy)  # (N, D) both
     dx = np.empty_like(rows)
     first, second = _zeros(w_1), _zeros(w_2)
     for part in _parts(u):
         du = matmul_gelu_grad(drows[part], w_2.T, u[part], tanh=tanh_form)  # (rows, F) = (dy W_2^T) gelu'(u)
         matmul(du, w_1.T, dx[part])
-        weight_gradient(rows[part], du, *first, add=True)
-        weight_gradient(apply_gelu(u[part], tanh_form), drows[part], *second, add=True)
-    return dx.reshape(x.shape), *first, *second
+        _add(first, rows[part], du)
+        _add(second, None if is_frozen(w_2) else apply_gelu(u[part], tanh_form), drows[part])
+    (dw_1, db_1), (dw_2, db_2) = first, second
+    return dx.reshape(x.shape), dw_1, db_1 if b_1_trains else None, dw_2, db_2 if b_2_trains else None
 
 
 def _parts(u: np.ndarray) -> list[slice]:
@@ -59,6 +63,16 @@ def _parts(u: np.ndarray) -> list[slice]:
     return [slice(i, i + size) for i in range(0, len(u), size)]
 
 
-def _zeros(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients of a weight (I, O) and of its bias (O,)."""
-    return np.zeros(weight.shape, weight.dtype), np.zeros(weight.shape[1], weight.dtype)
+def _zeros(weight: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """Gradients of a weight (I, O), None if it is Frozen, and of its bias (O,)."""
+    dw = None if is_frozen(weight) else np.zeros(weight.shape, weight.dtype)
+    return dw, np.zeros(weight.shape[1], weight.dtype)
+
+
+def _add(gradients: tuple[np.ndarray | None, np.ndarray], x: np.ndarray | None, dy: np.ndarray) -> None:
+    """Add x^T dy and dy.sum(0) to the gradients of a weight and its bias; the first only if it is wanted."""
+    dw, db = gradients
+    if dw is None:
+        db += dy.sum(0)
+    else:
+        weight_gradient(x, dy, dw, db, add=True)

@@ -3,16 +3,26 @@
 import numpy as np
 from minibert.kernels.matmul import matmul, weight_gradient
 
+from minibert.frozen import is_frozen
 from minibert.ops.linear import LinearCache
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> tuple[np.ndarray, LinearCache]:
     """y = x W + b, over the last axis. Nothing is copied first, whatever the strides."""
-    return matmul(x, weight, bias=bias), LinearCache(x, weight, bias is not None)
+    return matmul(x, weight, bias=bias), LinearCache(x, weight, bias is not None and not is_frozen(bias))
 
 
-def linear_backward(dy: np.ndarray, cache: LinearCache) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def linear_backward(dy: np.ndarray, cache: LinearCache) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dy (..., O)  ->  dx (..., I), dweight (I, O), dbias (O,) or None; dbias in the same sweep over dy as dweight."""
-    x, weight, has_bias = cache
+    x, weight, bias_trains = cache
+    return matmul(dy, weight.T), *parameter_gradients(x, dy, weight, bias_trains)
+
+
+def parameter_gradients(
+    x: np.ndarray, dy: np.ndarray, weight: np.ndarray, bias_trains: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """x (..., I), dy (..., O)  ->  dweight (I, O), dbias (O,); None for what is Frozen."""
+    if is_frozen(weight):
+        return None, dy.reshape(-1, dy.shape[-1]).sum(0) if bias_trains else None
     dweight, dbias = weight_gradient(x, dy)  # (I, O), (O,)
-    return matmul(dy, weight.T), dweight, dbias if has_bias else None
+    return dweight, dbias if bias_trains else None

@@ -30,6 +30,7 @@ from minibert.kernels.vector_math import exp
 from numba import prange
 
 from minibert.dispatch import grad_enabled
+from minibert.frozen import is_frozen
 from minibert.ops.cross_entropy import IGNORE_INDEX
 
 VOCABULARY = 768  # words a chunk: 300 targets make 0.9 MB of float32
@@ -94,7 +95,7 @@ def linear_cross_entropy(
 
 def linear_cross_entropy_backward(
     dloss: float, cache: LinearCrossEntropyCache
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dloss (scalar)  ->  dx (N, D), dweight (D, V), dbias (V,). A second call for the same cache takes longer."""
     x, weight, bias, labels, maximum, total, count, _, waiting = cache
     (N, D), V, dtype = x.shape, weight.shape[1], x.dtype
@@ -107,9 +108,10 @@ def linear_cross_entropy_backward(
         sums = np.zeros((tasks(N, ROWS), z.shape[1]), dtype)
         _to_gradient(dtype)(words.start, logits.chunk(words), z, labels, maximum, total, float(dloss / count), sums)
         dbias[words] = sums.sum(0)  # (VOCABULARY,)
-        matmul(z.T, x, out=dtable[words])  # (VOCABULARY, D)
+        if not is_frozen(weight):
+            matmul(z.T, x, out=dtable[words])  # (VOCABULARY, D)
         matmul(z, weight[:, words].T, out=dx, add=True)  # (N, D)
-    return dx, dtable.T, dbias
+    return dx, None if is_frozen(weight) else dtable.T, None if is_frozen(bias) else dbias
 
 
 def _room(N: int, weight: np.ndarray) -> Waiting:

@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from minibert.kernels.activations import GeluCache, GeluTanhCache, gelu_backward, gelu_tanh_backward
-from minibert.kernels.matmul import matmul, matmul_gelu, weight_gradient
+from minibert.kernels.linear import parameter_gradients
+from minibert.kernels.matmul import matmul, matmul_gelu
+
+from minibert.frozen import is_frozen
 
 
 class LinearGeluCache(NamedTuple):
@@ -12,6 +15,7 @@ class LinearGeluCache(NamedTuple):
     weight: np.ndarray  # (I, O)
     u: np.ndarray  # (..., O) x W + b
     tanh_form: bool
+    bias_trains: bool
 
 
 def linear_gelu(
@@ -19,11 +23,13 @@ def linear_gelu(
 ) -> tuple[np.ndarray, LinearGeluCache]:
     """y = gelu(x W + b)."""
     y, u = matmul_gelu(x, weight, bias, tanh=tanh_form)  # (..., O) both
-    return y, LinearGeluCache(x, weight, u, tanh_form)
+    return y, LinearGeluCache(x, weight, u, tanh_form, not is_frozen(bias))
 
 
-def linear_gelu_backward(dy: np.ndarray, cache: LinearGeluCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def linear_gelu_backward(
+    dy: np.ndarray, cache: LinearGeluCache
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dy (..., O)  ->  dx (..., I), dweight (I, O), dbias (O,)."""
-    x, weight, u, tanh_form = cache
+    x, weight, u, tanh_form, bias_trains = cache
     du = gelu_tanh_backward(dy, GeluTanhCache(u)) if tanh_form else gelu_backward(dy, GeluCache(u))  # (..., O)
-    return matmul(du, weight.T), *weight_gradient(x, du)
+    return matmul(du, weight.T), *parameter_gradients(x, du, weight, bias_trains)

@@ -8,6 +8,8 @@ from minibert.kernels.compile import as_rows, inline, kernel, tasks
 from minibert.kernels.dropout import draw, keep
 from numba import prange
 
+from minibert.frozen import is_frozen
+
 CHUNK = 64  # rows a task; fixed, so that sums do not depend on the number of threads
 
 
@@ -18,19 +20,23 @@ class LayerNormCache(NamedTuple):
     mean: np.ndarray  # (N,)
     rstd: np.ndarray  # (N,) 1 / sqrt(var + eps)
     gamma: np.ndarray  # (D,)
+    trains: tuple[bool, bool]  # do gamma and beta want a gradient?
 
 
 def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float) -> tuple[np.ndarray, LayerNormCache]:
     """y = gamma * (x - mean) / sqrt(var + eps) + beta, over the last axis. A strided x is copied first."""
     rows = as_rows(x)  # (N, D)
+    trains = not is_frozen(gamma), not is_frozen(beta)
     gamma, beta = check_scale(x, gamma, beta)
     y = np.empty_like(rows)
     mean, rstd = np.empty((2, len(rows)), rows.dtype)
     _forward(rows.dtype)(rows, gamma, beta, eps, y, mean, rstd)
-    return y.reshape(x.shape), LayerNormCache(rows, mean, rstd, gamma)
+    return y.reshape(x.shape), LayerNormCache(rows, mean, rstd, gamma, trains)
 
 
-def layer_norm_backward(dy: np.ndarray, cache: LayerNormCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def layer_norm_backward(
+    dy: np.ndarray, cache: LayerNormCache
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dy (..., D)  ->  dx (..., D), dgamma (D,), dbeta (D,)."""
     return norm_backward(dy, cache)
 
@@ -45,8 +51,11 @@ def check_scale(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> tuple[np.
 
 def norm_backward(
     dy: np.ndarray, cache: LayerNormCache, dropped: np.ndarray | None = None, rate: float = 0.0, key: int | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dy (..., D)  ->  dx (..., D), dgamma (D,), dbeta (D,); fills `dropped` (N, D) with m * dx if it is given."""
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """dy (..., D)  ->  dx (..., D), dgamma (D,), dbeta (D,); fills `dropped` (N, D) with m * dx if it is given.
+
+    dgamma and dbeta come out of the one sweep over the rows, at no cost; if they are not wanted they are dropped.
+    """
     rows = as_rows(dy)  # (N, D)
     check_like("dy", rows, cache.x)
     N, D = rows.shape
@@ -54,8 +63,10 @@ def norm_backward(
     partial = np.zeros((2, tasks(N, CHUNK), D), rows.dtype)  # dgamma and dbeta of each task
     if dropped is None:
         dropped = rows[:0].copy()
-    _backward(rows.dtype)(rows, *cache, *draw(rate, key, rows.size), dx, dropped, partial)
-    dgamma, dbeta = partial.sum(1)  # (D,) each, added in the order of the tasks
+    *saved, trains = cache
+    _backward(rows.dtype)(rows, *saved, *draw(rate, key, rows.size), dx, dropped, partial)
+    sums = partial.sum(1)  # (2, D), added in the order of the tasks
+    dgamma, dbeta = (total if wanted else None for total, wanted in zip(sums, trains, strict=True))  # (D,) each
     return dx.reshape(dy.shape), dgamma, dbeta
 
 

@@ -46,6 +46,10 @@ CASES = {
     "feed_forward": [
         (normal(3, 5, 7), normal(7, 9), normal(9), normal(9, 7), normal(7), form) for form in (False, True)
     ],
+    "low_rank": [
+        (normal(3, 5, 7), normal(7, 3), normal(3, 9), 0.7, 0.4, 11),
+        (normal(3, 5, 7), normal(7, 3), normal(3, 9), 0.7, 0.4, None),
+    ],
     "cross_entropy": [(normal(5, 9), LABELS), (normal(5, 9), LABELS, 11)],
     "smoothed_cross_entropy": [(normal(5, 9), LABELS, 0.1), (normal(5, 9), LABELS, 0.3, 11)],
     "binary_cross_entropy": [(3 * normal(5, 9), YES_NO), (3 * normal(5, 9), YES_NO, 11)],

@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert.blocks.past import LayerPast
-from minibert.ops import attention, attention_backward, linear, linear_backward
+from minibert.blocks.projection import ProjectionCache, projection, projection_backward
+from minibert.ops import attention, attention_backward, fold_in
 from minibert.ops.attention import AttentionCache
-from minibert.ops.linear import LinearCache
 from minibert.tree import Tree
 
 
 class SelfAttentionCache(NamedTuple):
-    qkv: LinearCache
+    qkv: ProjectionCache
     core: AttentionCache
-    output: LinearCache
+    output: ProjectionCache
 
 
 def self_attention(
@@ -38,24 +38,24 @@ def self_attention(
     If `causal`, a position sees itself and what stands to its left. S = T, or more with a `past`,
     whose keys and values stand to the left of x.
     """
-    qkv, qkv_cache = linear(x, p["qkv"]["weight"], p["qkv"]["bias"])  # (B, T, 3D)
+    qkv, qkv_cache = projection(x, p["qkv"], fold_in(key, 0))  # (B, T, 3D)
     q, k, v = split_heads(qkv, heads)  # (B, H, T, K) each
     if past is not None:
         k, v = past.append(k, v)  # (B, H, S, K) each
     out, core = attention(q, k, v, bias, 1 / math.sqrt(q.shape[-1]), causal, rate, key)  # (B, H, T, K)
-    y, output_cache = linear(merge_heads(out), p["output"]["weight"], p["output"]["bias"])  # (B, T, D)
+    y, output_cache = projection(merge_heads(out), p["output"], fold_in(key, 1))  # (B, T, D)
     return y, SelfAttentionCache(qkv_cache, core, output_cache)
 
 
 def self_attention_backward(dy: np.ndarray, cache: SelfAttentionCache) -> tuple[np.ndarray, Tree]:
     """dy (B, T, D)  ->  dx (B, T, D), gradients of p. Not for a forward with a past: it was not learned from."""
-    dmerged, dweight_o, dbias_o = linear_backward(dy, cache.output)  # (B, T, D)
+    dmerged, doutput = projection_backward(dy, cache.output)  # (B, T, D)
     B, H, T, K = cache.core.q.shape
     dout = dmerged.reshape(B, T, H, K).swapaxes(1, 2)  # (B, H, T, K)
     dq, dk, dv, _ = attention_backward(dout, cache.core)  # (B, H, T, K) each
     dqkv = fuse(dq, dk, dv)  # (B, T, 3D)
-    dx, dweight, dbias = linear_backward(dqkv, cache.qkv)  # (B, T, D)
-    return dx, {"qkv": {"weight": dweight, "bias": dbias}, "output": {"weight": dweight_o, "bias": dbias_o}}
+    dx, dp = projection_backward(dqkv, cache.qkv)  # (B, T, D)
+    return dx, {"qkv": dp, "output": doutput}
 
 
 def split_heads(qkv: np.ndarray, heads: int) -> np.ndarray:

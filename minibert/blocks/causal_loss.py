@@ -45,13 +45,13 @@ def causal_lm_loss(
     return LossPart(float(loss), correct, len(rows)), CausalLMCache(rows, hidden.shape, loss_cache)
 
 
-def causal_lm_loss_backward(dloss: float, cache: CausalLMCache) -> tuple[np.ndarray, np.ndarray]:
+def causal_lm_loss_backward(dloss: float, cache: CausalLMCache) -> tuple[np.ndarray, np.ndarray | None]:
     """dloss (scalar)  ->  dhidden (B, T, D), dtable (V, D).
 
-    dtable is what the table receives as a decoder; as an embedding it receives more.
+    dtable is what the table receives as a decoder; as an embedding it receives more. None if it is Frozen.
     """
     dx, dweight, _ = linear_cross_entropy_backward(dloss, cache.loss)  # (M, D), (D, V)
     B, T, D = cache.shape
     dhidden = np.zeros((B * T, D), dx.dtype)  # (B T, D)
     dhidden[cache.rows] = dx
-    return dhidden.reshape(B, T, D), dweight.T
+    return dhidden.reshape(B, T, D), None if dweight is None else dweight.T

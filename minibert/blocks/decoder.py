@@ -43,7 +43,7 @@ def decoder_layer(
     a, dropout_1 = dropout(a, rate, fold_in(key, 1))
     h = x + a  # (B, T, D)
     n, norm_2 = layer_norm(h, **p["feed_forward_norm"], eps=eps)  # (B, T, D)
-    f, ffn = feed_forward(n, p["feed_forward"], activation)
+    f, ffn = feed_forward(n, p["feed_forward"], activation, fold_in(key, 3))
     f, dropout_2 = dropout(f, rate, fold_in(key, 2))
     return h + f, DecoderLayerCache(norm_1, attention, dropout_1, norm_2, ffn, dropout_2)
 

@@ -38,7 +38,7 @@ def encoder_layer(
     heads, activation, eps, rate, attention_rate, causal = settings
     a, attention = self_attention(x, p["attention"], heads, bias, attention_rate, fold_in(key, 0), causal, past)
     h, attention_norm = add_norm(a, x, **p["attention_norm"], eps=eps, rate=rate, key=fold_in(key, 1))
-    f, ffn = feed_forward(h, p["feed_forward"], activation)
+    f, ffn = feed_forward(h, p["feed_forward"], activation, fold_in(key, 3))
     y, ffn_norm = add_norm(f, h, **p["feed_forward_norm"], eps=eps, rate=rate, key=fold_in(key, 2))
     return y, EncoderLayerCache(attention, attention_norm, ffn, ffn_norm)
 

@@ -66,16 +66,17 @@ def masked_lm_loss(
     return LossPart(float(loss), correct, len(rows)), MaskedLMCache(rows, hidden.shape, transform_cache, loss_cache)
 
 
-def masked_lm_loss_backward(dloss: float, cache: MaskedLMCache) -> tuple[np.ndarray, np.ndarray, Tree]:
+def masked_lm_loss_backward(dloss: float, cache: MaskedLMCache) -> tuple[np.ndarray, np.ndarray | None, Tree]:
     """dloss (scalar)  ->  dhidden (B, T, D), dtable (V, D), gradients of p.
 
-    dtable is what the table receives as a decoder; as an embedding it receives more.
+    dtable is what the table receives as a decoder; as an embedding it receives more. None if it is Frozen.
     """
     dt, dweight, dbias = linear_cross_entropy_backward(dloss, cache.loss)  # (M, D), (D, V), (V,)
     dmasked, dp = transform_backward(dt, cache.transform)  # (M, D)
     dhidden = np.zeros((np.prod(cache.shape[:-1]), cache.shape[-1]), dmasked.dtype)  # (B T, D)
     dhidden[cache.rows] = dmasked
-    return dhidden.reshape(cache.shape), dweight.T, {**dp, "bias": dbias}
+    dtable = None if dweight is None else dweight.T  # (V, D)
+    return dhidden.reshape(cache.shape), dtable, {**dp, "bias": dbias}
 
 
 def next_sentence_loss(

@@ -10,6 +10,7 @@ from minibert.blocks.losses import LossPart
 from minibert.dispatch import backward_once
 from minibert.errors import CheckpointError, ConfigError, DataError
 from minibert.files import write_whole
+from minibert.frozen import trainable, wanted
 from minibert.models.config import Config
 from minibert.models.names import Loaded, NameTable, fill, from_hf, to_hf
 from minibert.models.weights import WEIGHTS, read_weights
@@ -80,7 +81,7 @@ class Model:
         key = None if dropout is None else dropout_key(*dropout)
         losses, cache = self.forward_loss(batch, key, target_counts or {})
         with backward_once():
-            return losses, self.backward(cache)
+            return losses, wanted(self.backward(cache), self.params)
 
     def loss_and_grads(
         self,
@@ -106,14 +107,18 @@ class Model:
         -------
         loss : float
         grads : tree
-            Of the shape of `params`.
+            Of the shape of `params`; what is Frozen is left out (see `minibert.frozen`).
         """
         losses, grads = self.losses_and_grads(batch, dropout_key, target_counts)
         return losses.total, grads
 
     def num_parameters(self) -> int:
-        """Return the number of trainable scalars."""
+        """Return the number of scalars in all parameters."""
         return tree_size(self.params)
+
+    def num_trainable_parameters(self) -> int:
+        """Return the number of scalars that may train: those that are not Frozen."""
+        return tree_size(trainable(self.params))
 
     def to_hf(self, tree: Tree | None = None) -> dict[str, np.ndarray]:
         """Return a tree of the shape of `params` (by default `params`) under Hugging Face's names and layouts."""

@@ -17,6 +17,7 @@ from minibert.blocks.encoder import EncoderLayerCache, encoder_layer, encoder_la
 from minibert.blocks.feed_forward import TANH_FORM
 from minibert.blocks.heads import pooler
 from minibert.blocks.stack import LayerSettings, stack, stack_backward
+from minibert.blocks.token_vectors import known_ids
 from minibert.errors import ConfigError, DataError
 from minibert.models.base import Model
 from minibert.models.bert_names import canonical, name_table
@@ -185,7 +186,7 @@ class BertModel(Model):
     ) -> BertInput:
         """Return the checked batch: ids, segments (default 0), positions, mask. Raises `DataError`."""
         c = self.config
-        ids = check_ids("input_ids", input_ids, c.vocab_size)
+        ids = check_ids("input_ids", input_ids, known_ids(self.params["embeddings"]))
         T = ids.shape[1]
         if T > c.max_length:
             raise DataError(

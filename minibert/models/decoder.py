@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from minibert.blocks.past import KeyValueCache
+from minibert.blocks.token_vectors import known_ids
 from minibert.errors import DataError
 from minibert.models.base import Model
 from minibert.models.gpt_names import name_table, without_prefix
@@ -70,7 +71,7 @@ class DecoderModel(Model):
         past: KeyValueCache | None = None,
     ) -> DecoderInput:
         """Return the checked batch: ids, positions (default 0, 1, ... from the past on), mask. Raises `DataError`."""
-        ids = check_ids("input_ids", input_ids, self.config.vocab_size)
+        ids = check_ids("input_ids", input_ids, known_ids(self.params["embeddings"]))
         B, T = ids.shape
         begin, room = 0, self.config.n_positions
         if past is not None:

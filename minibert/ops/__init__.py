@@ -17,6 +17,7 @@ from minibert.ops.l2_normalise import l2_normalise, l2_normalise_backward
 from minibert.ops.linear import linear, linear_backward
 from minibert.ops.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_backward
 from minibert.ops.linear_gelu import linear_gelu, linear_gelu_backward
+from minibert.ops.low_rank import low_rank, low_rank_backward
 from minibert.ops.mean_squared_error import mean_squared_error, mean_squared_error_backward
 from minibert.ops.norm import layer_norm, layer_norm_backward
 from minibert.ops.pooling import mean_pooling, mean_pooling_backward
@@ -55,6 +56,8 @@ __all__ = [
     "linear_cross_entropy_backward",
     "linear_gelu",
     "linear_gelu_backward",
+    "low_rank",
+    "low_rank_backward",
     "mean_pooling",
     "mean_pooling_backward",
     "mean_squared_error",

@@ -31,7 +31,9 @@ def add_norm(
 
 
 @op
-def add_norm_backward(dy: np.ndarray, cache: AddNormCache) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def add_norm_backward(
+    dy: np.ndarray, cache: AddNormCache
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dy (..., D)  ->  dx and dresidual (..., D), dgamma (D,), dbeta (D,).
 
     The sum hands its gradient to both terms unchanged: this is the short way by which

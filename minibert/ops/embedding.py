@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert.dispatch import op
+from minibert.frozen import is_frozen
 
 
 class EmbeddingCache(NamedTuple):
@@ -20,12 +21,12 @@ def embedding(ids: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, Embedding
 
     It is the product of a one-hot row with E, without the zeros.
     """
-    return table[ids], EmbeddingCache(ids, table)
+    return np.asarray(table)[ids], EmbeddingCache(ids, table)
 
 
 @op
-def embedding_backward(dy: np.ndarray, cache: EmbeddingCache, into: np.ndarray | None = None) -> np.ndarray:
-    """dy (..., D)  ->  dtable (V, D). Ids have no gradient.
+def embedding_backward(dy: np.ndarray, cache: EmbeddingCache, into: np.ndarray | None = None) -> np.ndarray | None:
+    """dy (..., D)  ->  dtable (V, D), None if the table is Frozen. Ids have no gradient.
 
     If `into` (V, D) is given, the gradient is added to it, in place: a tied table receives
     gradients from two places, and few of its rows from here.
@@ -37,6 +38,8 @@ def embedding_backward(dy: np.ndarray, cache: EmbeddingCache, into: np.ndarray |
     Equal ids are brought together by a stable sort, so the order of the sum is fixed.
     """
     ids, table = cache
+    if is_frozen(table):
+        return None
     D = table.shape[1]
     dtable = np.zeros_like(table) if into is None else into  # (V, D)
     order = np.argsort(ids, axis=None, kind="stable")  # (N,)

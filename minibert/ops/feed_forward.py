@@ -31,7 +31,7 @@ def feed_forward(
 @op
 def feed_forward_backward(
     dy: np.ndarray, cache: FeedForwardCache
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """dy (..., D)  ->  dx (..., D), dw_1 (D, F), db_1 (F,), dw_2 (F, D), db_2 (D,)."""
     dh, dw_2, db_2 = linear_backward(dy, cache.down)  # (..., F)
     dx, dw_1, db_1 = linear_gelu_backward(dh, cache.up)  # (..., D)

@@ -5,12 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert.dispatch import op
+from minibert.frozen import is_frozen
 
 
 class LinearCache(NamedTuple):
     x: np.ndarray  # (..., I)
     weight: np.ndarray  # (I, O)
-    has_bias: bool
+    bias_trains: bool  # is there a bias, and does it want a gradient?
 
 
 @op
@@ -24,11 +25,11 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) ->
     y = x @ weight  # (..., O)
     if bias is not None:
         y += bias
-    return y, LinearCache(x, weight, bias is not None)
+    return y, LinearCache(x, weight, bias is not None and not is_frozen(bias))
 
 
 @op
-def linear_backward(dy: np.ndarray, cache: LinearCache) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def linear_backward(dy: np.ndarray, cache: LinearCache) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dy (..., O)  ->  dx (..., I), dweight (I, O), dbias (O,) or None.
 
     Written out, y[n, o] = sum_i x[n, i] W[i, o] + b[o]. Hence
@@ -37,10 +38,10 @@ def linear_backward(dy: np.ndarray, cache: LinearCache) -> tuple[np.ndarray, np.
         dW[i, o] = sum_n x[n, i] dy[n, o]    dW = x^T dy
         db[o]    = sum_n dy[n, o]
 
-    : each product sums over the one index that the result does not have.
+    : each product sums over the one index that the result does not have. None for what is Frozen.
     """
-    x, weight, has_bias = cache
+    x, weight, bias_trains = cache
     dx = dy @ weight.T  # (..., I)
     rows = dy.reshape(-1, dy.shape[-1])  # (N, O)
-    dweight = x.reshape(-1, x.shape[-1]).T @ rows  # (I, O)
-    return dx, dweight, rows.sum(0) if has_bias else None
+    dweight = None if is_frozen(weight) else x.reshape(-1, x.shape[-1]).T @ rows  # (I, O)
+    return dx, dweight, rows.sum(0) if bias_trains else None

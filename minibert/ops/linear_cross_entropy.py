@@ -32,7 +32,7 @@ def linear_cross_entropy(
 @op
 def linear_cross_entropy_backward(
     dloss: float, cache: LinearCrossEntropyCache
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dloss (scalar)  ->  dx (N, D), dweight (D, V), dbias (V,)."""
     dlogits = cross_entropy_backward(dloss, cache.cross_entropy)  # (N, V)
     return linear_backward(dlogits, cache.linear)

@@ -28,7 +28,9 @@ def linear_gelu(
 
 
 @op
-def linear_gelu_backward(dy: np.ndarray, cache: LinearGeluCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def linear_gelu_backward(
+    dy: np.ndarray, cache: LinearGeluCache
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dy (..., O)  ->  dx (..., I), dweight (I, O), dbias (O,)."""
     backward = gelu_tanh_backward if isinstance(cache.gelu, GeluTanhCache) else gelu_backward
     return linear_backward(backward(dy, cache.gelu), cache.linear)

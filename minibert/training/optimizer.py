@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from minibert.frozen import trainable
 from minibert.ops import adamw, square_sum
 from minibert.tree import Tree, flatten, tree_map
 
@@ -19,7 +20,7 @@ class AdamW:
     Parameters
     ----------
     params : tree
-        Changed in place by `step`.
+        Changed in place by `step`. What is Frozen is left alone, and needs no running means.
     lr : float
         Learning rate; `self.lr` may be set before each step (see `minibert.training.schedule`).
     betas, eps : floats
@@ -43,11 +44,12 @@ class AdamW:
         self.betas = betas
         self.eps = eps
         self.t = 0
-        names = flatten(params)
+        learned = trainable(params)
+        names = flatten(learned)
         self._decayed = [name for name, theta in names.items() if theta.ndim > 1]
         self._not_decayed = [name for name, theta in names.items() if theta.ndim <= 1]
-        self.m = tree_map(np.zeros_like, params)
-        self.v = tree_map(np.zeros_like, params)
+        self.m = tree_map(np.zeros_like, learned)
+        self.v = tree_map(np.zeros_like, learned)
 
     def step(self, grads: Tree, max_grad_norm: float | None = None) -> float:
         """Take one step and return the global norm of the gradients before clipping.

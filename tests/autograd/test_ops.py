@@ -35,6 +35,10 @@ CASES = {
         (X, W, B, W.T.copy(), GAMMA, True),
         lambda x, w1, b1, w2, b2, form: F.linear(F.gelu(F.linear(x, w1.T, b1), approximate="tanh"), w2.T, b2),
     ),
+    "low_rank": (
+        (X, W[:, :3], B[:3, None] * B, 0.7, 0.3, 5),
+        lambda x, a, b, scale, rate, key: scale * F.linear(F.linear(KEEP * x, a.T), b.T),
+    ),
     "tanh": ((X,), torch.tanh),
     "layer_norm": ((X, GAMMA, BETA, 1e-12), lambda x, g, b, eps: F.layer_norm(x, (7,), g, b, eps)),
     "mean_pooling": ((X, KEEP_TOKENS), lambda x, m: (x * m[:, :, None]).sum(1) / m.sum(1, keepdim=True).clamp(min=1)),

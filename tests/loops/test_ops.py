@@ -27,6 +27,16 @@ def test_linear(rng):
     np.testing.assert_allclose(ops.linear(x, W)[0], y - b, **CLOSE)
 
 
+def test_low_rank(rng):
+    x, A, B = rng.normal(size=(3, 5)), rng.normal(size=(5, 2)), rng.normal(size=(2, 4))
+    mx = x * keep_scale(x.shape, 0.4, 11, x.dtype)
+    y = [
+        [0.7 * sum(mx[n, i] * A[i, k] * B[k, o] for i in range(5) for k in range(2)) for o in range(4)]
+        for n in range(3)
+    ]
+    np.testing.assert_allclose(ops.low_rank(x, A, B, 0.7, 0.4, 11)[0], y, **CLOSE)
+
+
 def test_linear_does_not_change_its_input(rng):
     x, W, b = rng.normal(size=(3, 5)), rng.normal(size=(5, 4)), rng.normal(size=4)
     before = x.copy(), W.copy(), b.copy()
