@@ -53,10 +53,8 @@ def adapted(name, way):
     else:
         return adapt(model, way), batch
     rng = np.random.default_rng(2)
-    put(
-        model,
-        {name: leaf + 0.3 * rng.normal(size=leaf.shape) for name, leaf in flatten(trainable(model.params)).items()},
-    )
+    learned = flatten(trainable(model.params))
+    put(model, {n: leaf + 0.3 * rng.normal(size=leaf.shape) for n, leaf in learned.items()})
     return model, batch
 
 

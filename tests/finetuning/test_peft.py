@@ -1,0 +1,200 @@
+"""Rung 4 for adapters: what PEFT saves opens here, what is saved here PEFT opens; logits and gradients agree.
+
+float64. PEFT makes adapters in float32 and moves its model's numbers through files, so both sides read the same file.
+"""
+
+import inspect
+import json
+
+import numpy as np
+import pytest
+from adapter_cases import EVERYTHING
+
+import minibert
+from minibert.finetuning.peft_config import LoraConfig, PromptTuningConfig
+from minibert.finetuning.peft_model import PeftModel, get_peft_model
+from minibert.frozen import trainable
+from minibert.tree import flatten, unflatten
+
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.filterwarnings("ignore"),  # PEFT's, about Conv1D, small vocabularies and what will be deprecated
+]
+torch = pytest.importorskip("torch", reason="needs the extra `oracle` (PyTorch and transformers)")
+transformers = pytest.importorskip("transformers", reason="needs the extra `oracle` (PyTorch and transformers)")
+peft = pytest.importorskip("peft", reason="needs peft, which is not in the extra `oracle`: pip install peft")
+
+V, B, T = 53, 3, 9
+RNG = np.random.default_rng(0)
+IDS = RNG.integers(3, V, (B, T))
+MASK = (np.arange(T) < np.array([[T], [5], [7]])).astype(int)
+SIZES = dict(vocab_size=V, hidden_size=12, num_attention_heads=3, intermediate_size=20, num_hidden_layers=2)
+DECODER = dict(vocab_size=V, n_embd=12, n_head=3, n_layer=2, n_positions=17, bos_token_id=1, eos_token_id=1)
+MODELS = {  # class, configuration, task of PEFT
+    "bert": ("BertForMaskedLM", minibert.BertConfig(**SIZES, max_position_embeddings=17, initializer_range=0.2), None),
+    "roberta": (
+        "RobertaForMaskedLM",
+        minibert.RobertaConfig(**SIZES, max_position_embeddings=19, type_vocab_size=1, initializer_range=0.2),
+        None,
+    ),
+    "gpt2": ("GPT2LMHeadModel", minibert.GPT2Config(**DECODER, initializer_range=0.2), "CAUSAL_LM"),
+}
+KINDS = ["lora", "lora everywhere", "prompt"]
+WITHOUT = {("bert", "prompt"), ("roberta", "prompt")}  # PEFT has no task for them: see below
+CASES = [(name, kind) for name in MODELS for kind in KINDS if (name, kind) not in WITHOUT]
+
+
+def inputs(name):
+    ids = np.where(MASK == 1, IDS, 1) if name == "roberta" else IDS
+    labels = np.where(MASK == 1, IDS, -100)
+    return {"input_ids": ids, "attention_mask": MASK, "labels": labels}
+
+
+def config(library, name, kind):
+    task = MODELS[name][2]
+    if kind == "prompt":
+        return library.PromptTuningConfig(num_virtual_tokens=3, task_type=task)
+    more = {} if kind == "lora" else {"target_modules": EVERYTHING}
+    return library.LoraConfig(r=2, lora_alpha=3, task_type=task, **more)
+
+
+def both(name, folder):
+    """The same base model, ours and theirs, in float64."""
+    cls, settings, _ = MODELS[name]
+    ours = getattr(minibert, cls)(settings, seed=1, dtype="float64")
+    ours.save_pretrained(folder)
+    theirs = getattr(transformers, cls).from_pretrained(folder, dtype=torch.float64).eval()
+    return ours, theirs
+
+
+class Here:
+    LoraConfig, PromptTuningConfig = LoraConfig, PromptTuningConfig
+
+
+def agree(ours, theirs, name, n):
+    """Loss, logits of the text's tokens, and the gradient of everything that trains in PEFT."""
+    batch = inputs(name)
+    output = theirs(**{k: torch.tensor(v) for k, v in batch.items()})
+    expected_loss = output.loss
+    if name == "gpt2":  # Hugging Face takes this loss in float32
+        labels = torch.tensor(np.pad(batch["labels"], ((0, 0), (n, 0)), constant_values=-100))
+        expected_loss = torch.nn.functional.cross_entropy(output.logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        assert output.loss.item() == pytest.approx(expected_loss.item(), rel=1e-6)
+    expected_loss.backward()
+    found = ours(**batch)
+    np.testing.assert_allclose(found.logits, output.logits.detach()[:, n:], rtol=1e-10, atol=1e-10)
+    loss, grads = ours.loss_and_grads(**batch)
+    assert found.loss == pytest.approx(expected_loss.item(), rel=1e-10)
+    assert loss == pytest.approx(expected_loss.item(), rel=1e-10)
+    grads = ours.to_hf(grads)
+    expected = {_saved_name(k): p.grad.numpy() for k, p in theirs.named_parameters() if p.requires_grad}
+    assert set(grads) == set(expected)
+    largest = max(abs(g).max() for g in expected.values())
+    for k, g in expected.items():
+        assert abs(grads[k] - g).max() <= 1e-9 * max(abs(g).max(), 1e-6 * largest), k
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_what_is_saved_here_peft_opens(name, kind, tmp_path):
+    ours, theirs = both(name, tmp_path / "base")
+    ours = get_peft_model(ours, config(Here, name, kind), seed=3)
+    rng = np.random.default_rng(2)
+    learned = flatten(trainable(ours.params))
+    moved = {n: 0.3 * rng.normal(size=a.shape) for n, a in learned.items()}  # B is not zero
+    ours.params = unflatten({**flatten(ours.params), **moved})
+    ours.save_pretrained(tmp_path / "adapter")
+    theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "adapter", is_trainable=True, autocast_adapter_dtype=False)
+    theirs = theirs.double().eval()
+    agree(ours, theirs, name, 3 if kind == "prompt" else 0)
+    if kind != "prompt":
+        before = ours(**inputs(name)).logits
+        merged = theirs.merge_and_unload().state_dict()
+        for key, tensor in ours.merge_and_unload().to_hf().items():
+            np.testing.assert_allclose(tensor, merged[key].numpy(), rtol=0, atol=1e-12, err_msg=key)
+        np.testing.assert_allclose(ours.base_model(**inputs(name)).logits, before, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_what_peft_saves_opens_here(name, kind, tmp_path):
+    ours, theirs = both(name, tmp_path / "base")
+    torch.manual_seed(0)
+    theirs = peft.get_peft_model(theirs, config(peft, name, kind), autocast_adapter_dtype=False).double().eval()
+    with torch.no_grad():
+        for p in theirs.parameters():
+            if p.requires_grad:
+                p.add_(0.3 * torch.randn_like(p))
+    theirs.save_pretrained(tmp_path / "adapter")
+    ours = PeftModel.from_pretrained(ours, tmp_path / "adapter", is_trainable=True)
+    agree(ours, theirs, name, 3 if kind == "prompt" else 0)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_the_configuration_says_what_peft_would_say(name, kind, tmp_path):
+    """Every field that both write has the same value, apart from the version and where the base model is."""
+    ours, theirs = both(name, tmp_path / "base")
+    get_peft_model(ours, config(Here, name, kind)).save_pretrained(tmp_path / "ours")
+    peft.get_peft_model(theirs, config(peft, name, kind)).save_pretrained(tmp_path / "theirs")
+    found, expected = (
+        json.loads((tmp_path / side / "adapter_config.json").read_text()) for side in ("ours", "theirs")
+    )
+    for key in found.keys() - {"base_model_name_or_path", "task_type"}:
+        value = sorted(expected[key]) if isinstance(expected[key], list) else expected[key]
+        assert (sorted(found[key]) if isinstance(found[key], list) else found[key]) == value, key
+    assert found.keys() <= expected.keys()
+
+
+@pytest.mark.parametrize("name", ["Bert", "Roberta"])
+def test_prompts_of_encoders(name, tmp_path):
+    """PEFT's task FEATURE_EXTRACTION: the hidden states of all tokens, virtual ones left out, padding apart."""
+    ours = getattr(minibert, f"{name}Model")(MODELS[name.lower()][1], seed=1, dtype="float64")
+    ours.save_pretrained(tmp_path / "base")
+    theirs = getattr(transformers, f"{name}Model").from_pretrained(tmp_path / "base", dtype=torch.float64).eval()
+    ours = get_peft_model(ours, PromptTuningConfig(num_virtual_tokens=3, task_type="FEATURE_EXTRACTION"))
+    ours.save_pretrained(tmp_path / "adapter")
+    theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "adapter", autocast_adapter_dtype=False).double().eval()
+    batch = inputs(name.lower())
+    del batch["labels"]
+    with torch.no_grad():
+        expected = theirs(**{k: torch.tensor(v) for k, v in batch.items()})
+    output, tokens = ours(**batch), MASK == 1
+    found = output.last_hidden_state
+    np.testing.assert_allclose(found[tokens], expected.last_hidden_state[:, 3:][tokens], rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(output.pooler_output, expected.pooler_output, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["Bert", "Roberta", "GPT2"])
+def test_classifiers(name, kind, tmp_path):
+    """PEFT's task SEQ_CLS: the head trains and is saved too."""
+    cls = getattr(minibert, f"{name}ForSequenceClassification", None)
+    if cls is None:
+        pytest.skip("needs the task heads")
+    settings = {**vars(MODELS[name.lower()][1]), "num_labels": 3, "pad_token_id": 1}
+    settings = {k: v for k, v in settings.items() if k in inspect.signature(cls.config_class).parameters}
+    ours = cls(cls.config_class(**settings), seed=1, dtype="float64")
+    ours.save_pretrained(tmp_path / "base")
+    theirs = getattr(transformers, cls.__name__).from_pretrained(tmp_path / "base", dtype=torch.float64).eval()
+    there = config(peft, name.lower(), kind)
+    there.task_type = "SEQ_CLS"
+    torch.manual_seed(0)
+    theirs = peft.get_peft_model(theirs, there, autocast_adapter_dtype=False).double().eval()
+    theirs.save_pretrained(tmp_path / "adapter")
+    ours = PeftModel.from_pretrained(ours, tmp_path / "adapter", is_trainable=True)
+    mask = np.ones_like(MASK) if name == "GPT2" else MASK  # PEFT's prompts hide from GPT-2 where texts end
+    batch = {"input_ids": np.where(mask == 1, IDS, 1), "attention_mask": mask, "labels": np.array([0, 2, 1])}
+    output = theirs(**{k: torch.tensor(v) for k, v in batch.items()})
+    output.loss.backward()
+    np.testing.assert_allclose(ours(**batch).logits, output.logits.detach(), rtol=1e-10, atol=1e-10)
+    loss, grads = ours.loss_and_grads(**batch)
+    assert loss == pytest.approx(output.loss.item(), rel=1e-10)
+    grads = ours.to_hf(grads)
+    expected = {_saved_name(k): p.grad.numpy() for k, p in theirs.named_parameters() if p.requires_grad}
+    assert set(grads) == set(expected)
+    for k, g in expected.items():
+        assert abs(grads[k] - g).max() <= 1e-9 * max(1e-3, abs(g).max()), k
+
+
+def _saved_name(name):
+    """The name in the file of a parameter of PEFT's module."""
+    name = name.replace(".modules_to_save.default", "").replace(".default", "")
+    return "prompt_embeddings" if name.startswith("prompt_encoder") else name
