@@ -23,6 +23,13 @@ from minibert.models.weights import read_tensors
 from minibert.tree import Tree, flatten
 
 WEIGHTS = "adapter_model.safetensors"
+PER_TOKEN = {  # what an output says of each token, and with how many axes: logits (B, C) are of whole texts
+    "last_hidden_state": 3,
+    "logits": 3,
+    "prediction_logits": 3,
+    "start_logits": 2,
+    "end_logits": 2,
+}
 
 
 def get_peft_model(model: Model, peft_config: PeftConfig, seed: int = 0, tokenizer: Any = None) -> "PeftModel":
@@ -99,9 +106,9 @@ class PeftModel(Model):
         names = list(inspect.signature(type(self.base_model).__call__).parameters)[1:]
         batch = {**dict(zip(names, args, strict=False)), **kwargs}
         output = self.base_model(**self._prepared(batch))
-        T = np.shape(batch["input_ids"])[-1]
-        for name, value in vars(output).items():
-            if isinstance(value, np.ndarray) and value.ndim > 1 and value.shape[1] == self._n + T:
+        for name, axes in PER_TOKEN.items():
+            value = getattr(output, name, None)
+            if value is not None and value.ndim == axes:
                 setattr(output, name, value[:, self._n :])
         return output
 

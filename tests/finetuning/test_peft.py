@@ -8,13 +8,14 @@ import json
 
 import numpy as np
 import pytest
-from adapter_cases import EVERYTHING
+from adapter_cases import EVERYTHING, put
 
 import minibert
 from minibert.finetuning.peft_config import LoraConfig, PromptTuningConfig
 from minibert.finetuning.peft_model import PeftModel, get_peft_model
+from minibert.finetuning.prompt_tuning import PROMPT
 from minibert.frozen import trainable
-from minibert.tree import flatten, unflatten
+from minibert.tree import flatten, tree_get
 
 pytestmark = [
     pytest.mark.oracle,
@@ -67,6 +68,11 @@ def both(name, folder):
     return ours, theirs
 
 
+def single(a):
+    """The float64 of a float32: PEFT opens an adapter's arrays in single precision."""
+    return a.astype(np.float32).astype(np.float64)
+
+
 class Here:
     LoraConfig, PromptTuningConfig = LoraConfig, PromptTuningConfig
 
@@ -100,11 +106,12 @@ def test_what_is_saved_here_peft_opens(name, kind, tmp_path):
     ours = get_peft_model(ours, config(Here, name, kind), seed=3)
     rng = np.random.default_rng(2)
     learned = flatten(trainable(ours.params))
-    moved = {n: 0.3 * rng.normal(size=a.shape) for n, a in learned.items()}  # B is not zero
-    ours.params = unflatten({**flatten(ours.params), **moved})
+    moved = {n: single(0.3 * rng.normal(size=a.shape)) for n, a in learned.items()}  # B is not zero
+    put(ours, moved)
     ours.save_pretrained(tmp_path / "adapter")
-    theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "adapter", is_trainable=True, autocast_adapter_dtype=False)
-    theirs = theirs.double().eval()
+    theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "adapter", autocast_adapter_dtype=False).double().eval()
+    for parameter, value in theirs.named_parameters():  # opened to predict: now to learn
+        value.requires_grad_("lora_" in parameter or "prompt_encoder" in parameter)
     agree(ours, theirs, name, 3 if kind == "prompt" else 0)
     if kind != "prompt":
         before = ours(**inputs(name)).logits
@@ -134,9 +141,7 @@ def test_the_configuration_says_what_peft_would_say(name, kind, tmp_path):
     ours, theirs = both(name, tmp_path / "base")
     get_peft_model(ours, config(Here, name, kind)).save_pretrained(tmp_path / "ours")
     peft.get_peft_model(theirs, config(peft, name, kind)).save_pretrained(tmp_path / "theirs")
-    found, expected = (
-        json.loads((tmp_path / side / "adapter_config.json").read_text()) for side in ("ours", "theirs")
-    )
+    found, expected = (json.loads((tmp_path / side / "adapter_config.json").read_text()) for side in ("ours", "theirs"))
     for key in found.keys() - {"base_model_name_or_path", "task_type"}:
         value = sorted(expected[key]) if isinstance(expected[key], list) else expected[key]
         assert (sorted(found[key]) if isinstance(found[key], list) else found[key]) == value, key
@@ -150,6 +155,7 @@ def test_prompts_of_encoders(name, tmp_path):
     ours.save_pretrained(tmp_path / "base")
     theirs = getattr(transformers, f"{name}Model").from_pretrained(tmp_path / "base", dtype=torch.float64).eval()
     ours = get_peft_model(ours, PromptTuningConfig(num_virtual_tokens=3, task_type="FEATURE_EXTRACTION"))
+    put(ours, {PROMPT: single(tree_get(ours.params, PROMPT))})
     ours.save_pretrained(tmp_path / "adapter")
     theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "adapter", autocast_adapter_dtype=False).double().eval()
     batch = inputs(name.lower())
