@@ -107,7 +107,7 @@ class PeftModel(Model):
         batch = {**dict(zip(names, args, strict=False)), **kwargs}
         output = self.base_model(**self._prepared(batch))
         for name, axes in PER_TOKEN.items():
-            value = getattr(output, name, None)
+            value = vars(output).get(name)
             if value is not None and value.ndim == axes:
                 setattr(output, name, value[:, self._n :])
         return output
