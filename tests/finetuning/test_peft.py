@@ -175,7 +175,7 @@ def test_classifiers(name, kind, tmp_path):
     if cls is None:
         pytest.skip("needs the task heads")
     settings = DECODER if name == "GPT2" else {**SIZES, "max_position_embeddings": 19}
-    settled = cls.settledclass(**settings, initializer_range=0.2, pad_token_id=1, num_labels=3)
+    settled = cls.config_class(**settings, initializer_range=0.2, pad_token_id=1, num_labels=3)
     ours = cls(settled, seed=1, dtype="float64")
     ours.save_pretrained(tmp_path / "base")
     theirs = getattr(transformers, cls.__name__).from_pretrained(tmp_path / "base", dtype=torch.float64).eval()
