@@ -109,4 +109,4 @@ def last_token_classifier_backward(dlogits: np.ndarray, cache: LastTokenCache) -
     dx, dweight, _ = linear_backward(dlogits, cache.linear)  # (B, D), (D, C)
     dhidden = np.zeros(cache.shape, dx.dtype)  # (B, T, D)
     dhidden[np.arange(len(cache.last)), cache.last] = dx
-    return dhidden, {"classes": dweight.T}
+    return dhidden, {"classes": None if dweight is None else dweight.T}
