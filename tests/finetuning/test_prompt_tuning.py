@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from adapter_cases import MODELS, adapted, base
 
+from minibert import backend
+from minibert.blocks.token_vectors import token_vectors, token_vectors_backward
 from minibert.errors import ConfigError, DataError
 from minibert.finetuning.peft_config import PromptTuningConfig
 from minibert.finetuning.peft_model import get_peft_model
 from minibert.finetuning.prompt_tuning import with_prompt
+from minibert.gradcheck import check_gradients
 from minibert.tree import tree_get
 
 
@@ -86,3 +89,18 @@ def test_a_prompt_cannot_be_merged():
     model, _ = adapted("bert", "prompt")
     with pytest.raises(ConfigError, match="cannot be merged"):
         model.merge_and_unload()
+
+
+@pytest.mark.parametrize("which", ["numpy", "numba"])
+def test_both_tables_may_train(which):
+    """Every element of both; id 0, which stands in for the virtual ones, receives only what is its own."""
+    rng = np.random.default_rng(0)
+    tables = {"token": rng.normal(size=(5, 3)), "prompt": rng.normal(size=(2, 3))}
+    ids = np.array([[5, 6, 0, 3], [5, 6, 4, 3]])
+    with backend(which):
+        x, cache = token_vectors(ids, tables)
+        dx = rng.normal(size=x.shape)
+        grads = token_vectors_backward(dx, cache)
+        errors = check_gradients(lambda p: float(np.sum(dx * token_vectors(ids, p)[0])), tables, grads)
+    np.testing.assert_array_equal(x, np.concatenate([tables["token"], tables["prompt"]])[ids])
+    assert max(error.relative_error for error in errors) <= 1e-6
