@@ -3,6 +3,13 @@
 from minibert.datasets import ClassLabel, Dataset, DatasetDict, load_dataset
 from minibert.dispatch import backend, get_backend, no_grad, set_backend, watch
 from minibert.errors import MinibertError
+from minibert.models.auto import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForPreTraining,
+)
 from minibert.models.bert import BertConfig, BertModel
 from minibert.models.bert_heads import BertForMaskedLM, BertForNextSentencePrediction, BertForPreTraining
 from minibert.models.bert_tasks import (
@@ -30,6 +37,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdamW",
+    "AutoConfig",
+    "AutoModel",
+    "AutoModelForCausalLM",
+    "AutoModelForMaskedLM",
+    "AutoModelForPreTraining",
     "AutoTokenizer",
     "BertConfig",
     "BertForMaskedLM",

@@ -13,11 +13,15 @@ from minibert.files import write_whole
 from minibert.frozen import trainable, wanted
 from minibert.models.config import Config
 from minibert.models.names import Loaded, NameTable, fill, from_hf, to_hf
-from minibert.models.weights import WEIGHTS, read_weights
+from minibert.models.room import check_room
+from minibert.models.safetensors_file import Stored
+from minibert.models.weights import WEIGHTS, read_weights, refuse_pickles
 from minibert.ops import dropout_key
 from minibert.tree import Tree, tree_size
 
 DTYPES = ("float32", "float64")
+BODY = ("embeddings", "encoder", "decoder", "final_norm")  # what no head can do without; heads may be missing
+SHOWN = 5  # names in a message
 
 
 class Losses(NamedTuple):
@@ -33,8 +37,8 @@ class Model:
     Parameters
     ----------
     config : Config
-    seed : int
-        Of the random initial parameters.
+    seed : int or None
+        Of the random initial parameters. None: no parameters, only their shapes, for a file to fill.
     dtype : {"float32", "float64"}
         float32 to train, float64 to check.
     """
@@ -42,15 +46,16 @@ class Model:
     config_class: ClassVar[type[Config]]
     transposed: ClassVar[bool] = True  # do the checkpoint's weights have the layout (out, in)?
 
-    def __init__(self, config: Config, seed: int = 0, dtype: str | type = "float32") -> None:
+    def __init__(self, config: Config, seed: int | None = 0, dtype: str | type = "float32") -> None:
         self.config = config
         self.dtype = _float_type(dtype)
-        self.params = self.init_params(np.random.default_rng(seed))
+        check_room(type(self).__name__, config.weight_count(), self.dtype.itemsize)
+        self.params = self.init_params(None if seed is None else np.random.default_rng(seed))
 
     # What a model defines -------------------------------------------------------------------
 
-    def init_params(self, rng: np.random.Generator) -> Tree:
-        """Return random initial parameters."""
+    def init_params(self, rng: np.random.Generator | None) -> Tree:
+        """Return random initial parameters; without a generator, arrays of their shapes that take no memory."""
         raise NotImplementedError
 
     def name_table(self) -> NameTable:
@@ -124,15 +129,31 @@ class Model:
         """Return a tree of the shape of `params` (by default `params`) under Hugging Face's names and layouts."""
         return to_hf(self.params if tree is None else tree, self.name_table(), self.transposed)
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write `config.json` and `model.safetensors`; Hugging Face's class of the same name opens them."""
+    def save_pretrained(self, folder: str | Path, tokenizer: Any = None) -> None:
+        """Write `config.json` and `model.safetensors`; Hugging Face's class of the same name opens them.
+
+        Parameters
+        ----------
+        folder : str or Path
+        tokenizer : PretrainedTokenizer, optional
+            Its files are written beside: `tokenizer.json`, `tokenizer_config.json` and the vocabulary.
+
+        Raises
+        ------
+        DataError
+            If the tokenizer has ids that the model does not have.
+        """
         from safetensors.numpy import save
 
+        if tokenizer is not None:
+            check_vocabulary(len(tokenizer), self.config)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
         self.config.save_pretrained(folder, architectures=[type(self).__name__], dtype=self.dtype.name)
         write_whole(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors, metadata={"format": "pt"})))
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
 
     @classmethod
     def from_pretrained(
@@ -141,11 +162,13 @@ class Model:
         dtype: str | type = "float32",
         *,
         ignore_mismatched_sizes: bool = False,
+        output_loading_info: bool = False,
         **changes: Any,
-    ) -> Self:
+    ) -> Self | tuple[Self, dict[str, list[str]]]:
         """Open a checkpoint folder: `config.json`, and the weights in one file or in shards.
 
-        Weights in half precision, float16 or bfloat16, are converted to `dtype`.
+        Weights in half precision, float16 or bfloat16, are converted to `dtype`. A missing head is initialised
+        at random, with a warning that names it; another names tensors that no class of the family knows.
 
         Parameters
         ----------
@@ -153,36 +176,64 @@ class Model:
         dtype : {"float32", "float64"}
         ignore_mismatched_sizes : bool
             Initialise a head at random if that of the file has another size.
+        output_loading_info : bool
+            Also return {"missing_keys": [...], "unexpected_keys": [...]}: names of tensors that the files lack, and
+            of those that this class has no use for, known or not.
         **changes
             Fields of the configuration that go before what the file says, for example `num_labels`.
 
         Raises
         ------
         CheckpointError
-            If a file is missing or broken, or a tensor is missing or of another shape. A missing
-            head is initialised at random, with a warning that names it.
+            If a file is missing or broken, or a tensor is missing or of another shape.
+        ConfigError
+            If a value in `config.json` cannot work, or the model would not fit into the memory of the machine.
         """
-        model = cls(cls.config_class.from_pretrained(folder, **changes), dtype=dtype)
-        tensors = read_weights(Path(folder))
+        folder = Path(folder)
+        if not folder.is_dir():
+            refuse_pickles(folder)
+        model = cls(cls.config_class.from_pretrained(folder, **changes), seed=None, dtype=dtype)
+        tensors = read_weights(folder)
         loaded = model.find(model.fitting(tensors) if ignore_mismatched_sizes else tensors)
-        body = [name for name in loaded.missing if not name.split(".")[0].endswith(("head", "pooler"))]
-        if body:
-            raise CheckpointError(f"{folder}: {len(body)} parameters are missing, for example {body[0]}")
+        _report(folder, cls.__name__, loaded)
         if loaded.missing:
-            warnings.warn(
-                f"{folder}: initialised at random, not in the file: {', '.join(loaded.missing)}", stacklevel=2
-            )
-        model.params = fill(model.params, loaded.flat)
-        return model
+            model.params = model.init_params(np.random.default_rng(0))
+        model.params = fill(model.params, loaded.flat, model.transposed)
+        info = {"missing_keys": sorted(loaded.missing.values()), "unexpected_keys": loaded.unexpected}
+        return (model, info) if output_loading_info else model
 
-    def fitting(self, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def fitting(self, tensors: dict[str, Stored]) -> dict[str, Stored]:
         """Return a checkpoint's tensors without those of another shape than ours of that name."""
         ours = {name: tensor.shape for name, tensor in self.to_hf().items()}
         return {name: tensor for name, tensor in tensors.items() if ours.get(name, tensor.shape) == tensor.shape}
 
-    def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
+    def find(self, tensors: dict[str, Stored]) -> Loaded:
         """Find our parameters among a checkpoint's tensors."""
         return from_hf(tensors, self.name_table(), self.params, self.transposed)
+
+
+def check_vocabulary(tokens: int, config: Config) -> None:
+    """Raise `DataError` if a tokenizer of so many tokens has ids that a model does not have."""
+    if tokens > config.vocab_size:
+        raise DataError(
+            f"the tokenizer has {tokens} tokens, but the model only {config.vocab_size} (vocab_size): they do not "
+            "belong together"
+        )
+
+
+def _report(folder: Path, name: str, loaded: Loaded) -> None:
+    """Say what was not in the files, and what was there for nobody."""
+    body = [theirs for ours, theirs in loaded.missing.items() if ours.split(".")[0] in BODY]
+    if body:
+        raise CheckpointError(f"{folder}: {len(body)} parameters are missing, for example {body[0]}")
+    if loaded.missing:
+        missing = ", ".join(loaded.missing)
+        warnings.warn(f"{folder}: initialised at random, not in the file: {missing}", stacklevel=3)
+    if loaded.unknown:
+        unknown = ", ".join(loaded.unknown[:SHOWN] + ["..."] * (len(loaded.unknown) > SHOWN))
+        warnings.warn(
+            f"{folder}: left out, no parameters of a {name}: {len(loaded.unknown)} tensors ({unknown})", stacklevel=3
+        )
 
 
 def _float_type(dtype: str | type) -> np.dtype:

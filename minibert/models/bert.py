@@ -20,12 +20,14 @@ from minibert.blocks.stack import LayerSettings, stack, stack_backward
 from minibert.blocks.token_vectors import known_ids
 from minibert.errors import ConfigError, DataError
 from minibert.models.base import Model
-from minibert.models.bert_names import canonical, name_table
+from minibert.models.bert_names import TWINS, canonical, name_table
+from minibert.models.config import MOST_LAYERS, TIED, short
 from minibert.models.initialise import embedding_table, linear_params, norm_params, truncated_normal
 from minibert.models.inputs import check_ids, visible_keys
 from minibert.models.label_config import LabelConfig
-from minibert.models.names import Loaded, NameTable, from_hf
+from minibert.models.names import Loaded, NameTable, from_hf, renamed
 from minibert.models.outputs import EncoderOutput
+from minibert.models.safetensors_file import Stored
 from minibert.ops import fold_in
 from minibert.tree import Tree
 
@@ -35,7 +37,7 @@ class BertConfig(LabelConfig):
     """Field names and defaults of Hugging Face's `BertConfig` (the defaults are BERT-base)."""
 
     model_type: ClassVar[str] = "bert"
-    fixed: ClassVar[dict[str, Any]] = {"position_embedding_type": "absolute", "is_decoder": False}
+    fixed: ClassVar[dict[str, Any]] = {"position_embedding_type": "absolute", "is_decoder": False, **TIED}
     sizes: ClassVar[dict[str, dict[str, int]]] = {
         name: {
             "num_hidden_layers": layers,
@@ -64,25 +66,25 @@ class BertConfig(LabelConfig):
     type_vocab_size: int = 2
     initializer_range: float = 0.02
     layer_norm_eps: float = 1e-12
-    pad_token_id: int = 0
+    pad_token_id: int | None = 0
     classifier_dropout: float | None = field(default=None, kw_only=True)  # None: hidden_dropout_prob
 
     def validate(self) -> None:
         """Raise `ConfigError` if a value, or a combination of values, cannot work."""
-        self._check_positive(
-            "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"
-        )
+        self._check_positive("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size")
         self._check_positive("max_position_embeddings", "type_vocab_size")
+        self._check_positive("num_hidden_layers", most=MOST_LAYERS)
         self._check_probability("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
-        if self.hidden_size % self.num_attention_heads:
-            raise ConfigError(
-                f"num_attention_heads must divide hidden_size, but {self.num_attention_heads} heads "
-                f"do not divide a width of {self.hidden_size}"
-            )
+        self._check_heads("num_attention_heads", "hidden_size")
         if self.hidden_act not in TANH_FORM:
-            raise ConfigError(f"hidden_act must be one of {', '.join(TANH_FORM)}, but is {self.hidden_act!r}")
-        if self.layer_norm_eps <= 0 or self.initializer_range <= 0:
-            raise ConfigError("layer_norm_eps and initializer_range must be positive")
+            raise ConfigError(f"hidden_act must be one of {', '.join(TANH_FORM)}, but is {short(self.hidden_act)}")
+        self._check_scale("layer_norm_eps", "initializer_range")
+
+    def weight_count(self) -> int:
+        """(V + P + S) D of the tables, L (4 D^2 + 2 D F) of the layers: nearly all that a model has."""
+        D, F = self.hidden_size, self.intermediate_size
+        rows = self.vocab_size + self.max_position_embeddings + self.type_vocab_size
+        return rows * D + self.num_hidden_layers * (4 * D**2 + 2 * D * F)
 
     @property
     def max_length(self) -> int:
@@ -149,9 +151,10 @@ class BertModel(Model):
 
     config_class = BertConfig
     parts: ClassVar[tuple[str, ...]] = ("pooler",)
+    tied: ClassVar[dict[str, str]] = TWINS
     draw: ClassVar[Callable] = staticmethod(truncated_normal)  # the distribution of initial weights
 
-    def init_params(self, rng: np.random.Generator) -> Tree:
+    def init_params(self, rng: np.random.Generator | None) -> Tree:
         """Return random initial parameters: see `minibert.models.initialise`."""
         c = self.config
         D, F, std, make = c.hidden_size, c.intermediate_size, c.initializer_range, (rng, self.dtype, self.draw)
@@ -245,7 +248,7 @@ class BertModel(Model):
             table = {ours: tuple(name.removeprefix("bert.") for name in theirs) for ours, theirs in table.items()}
         return table
 
-    def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
+    def find(self, tensors: dict[str, Stored]) -> Loaded:
         """Find our parameters among a checkpoint's tensors, whichever class or release wrote it."""
         table = name_table(self.config.num_hidden_layers)
-        return from_hf({canonical(name): tensor for name, tensor in tensors.items()}, table, self.params)
+        return from_hf(renamed(tensors, canonical), table, self.params, tied=self.tied)

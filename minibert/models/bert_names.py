@@ -35,6 +35,13 @@ _IN_A_LAYER = {
 }
 
 
+# Second names of tied tensors: the decoder is the token table, its bias the head's.
+TWINS = {
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
+
+
 def name_table(layers: int) -> NameTable:
     """Return {our name: their names}, for any class of BERT with that many layers."""
     table = {ours: (theirs,) for ours, theirs in _OUTSIDE.items()}

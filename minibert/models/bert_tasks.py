@@ -21,8 +21,9 @@ from minibert.models.bert import BertCache, BertInput, BertModel, bert, bert_bac
 from minibert.models.bert_names import canonical, name_table
 from minibert.models.initialise import linear_params
 from minibert.models.inputs import check_ids
-from minibert.models.names import Loaded, NameTable, from_hf
+from minibert.models.names import Loaded, NameTable, from_hf, renamed
 from minibert.models.outputs import HeadOutput, SpanOutput
+from minibert.models.safetensors_file import Stored
 from minibert.models.task_model import Scores, SequenceTask, TaskModel
 from minibert.ops import IGNORE_INDEX
 from minibert.tree import Tree
@@ -46,10 +47,11 @@ class BertBody(BertModel):
         """Return the checkpoint's names of our parameters."""
         return {**self.body_names(), **self.head_names}
 
-    def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
+    def find(self, tensors: dict[str, Stored]) -> Loaded:
         """Find our parameters among a checkpoint's tensors, whichever class or release wrote it."""
         self.check_labels_of(tensors)
-        return from_hf({canonical(n, self.prefix): t for n, t in tensors.items()}, self.name_table(), self.params)
+        tensors = renamed(tensors, lambda name: canonical(name, self.prefix))
+        return from_hf(tensors, self.name_table(), self.params, tied=self.tied)
 
 
 class BertTask(TaskModel, BertBody):
@@ -72,7 +74,7 @@ class BertTask(TaskModel, BertBody):
         c = self.config
         return c.hidden_dropout_prob if c.classifier_dropout is None else c.classifier_dropout
 
-    def init_head(self, rng: np.random.Generator) -> Tree:
+    def init_head(self, rng: np.random.Generator | None) -> Tree:
         """weight (D, C), bias (C,)."""
         c = self.config
         return linear_params(c.hidden_size, self.n_classes, c.initializer_range, rng, self.dtype, self.draw)

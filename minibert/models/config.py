@@ -1,13 +1,25 @@
 """What all model configurations share: reading, writing and checking `config.json`."""
 
 import dataclasses
-import json
 import math
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
 
 from minibert.errors import CheckpointError, ConfigError
-from minibert.files import write_json
+from minibert.files import read_object, write_json
+
+LARGEST = 10_000_000  # of all sizes: a larger one is a damaged file
+MOST_LAYERS = 1_000
+TIED = {"tie_word_embeddings": True}  # the token table decodes too: see `Config.fixed`
+
+
+def short(value: object) -> str:
+    """Return `value` for a message: a file may hold a text or a number of any length."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out integers of thousands of digits
+        return "an integer of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 @dataclasses.dataclass
@@ -29,6 +41,10 @@ class Config:
     def validate(self) -> None:
         """Raise `ConfigError` if a value, or a combination of values, cannot work."""
 
+    def weight_count(self) -> int:
+        """Return how many numbers the tables and the weights of the layers hold: nearly all that a model has."""
+        raise NotImplementedError
+
     @classmethod
     def named(cls, name: str, **changes: Any) -> Self:
         """Return the configuration of a released size, for example "bert-tiny"."""
@@ -47,7 +63,9 @@ class Config:
         """
         for name, value in cls.fixed.items():
             if values.get(name, value) != value:
-                raise ConfigError(f"{name} is {values[name]!r}: models of this kind are not supported, only {value!r}")
+                raise ConfigError(
+                    f"{name} is {short(values[name])}: models of this kind are not supported, only {value!r}"
+                )
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := changes.keys() - known:
             raise ConfigError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")
@@ -61,20 +79,20 @@ class Config:
         ------
         CheckpointError
             If there is no such file, it is not JSON, or it describes another kind of model.
+        ConfigError
+            If a value cannot work, or asks for a variant of the model that is not computed here.
         """
         path = Path(folder) / "config.json"
         if not path.is_file():
             raise CheckpointError(f"{path}: not found; a checkpoint is a folder with config.json and model.safetensors")
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise CheckpointError(f"{path}: not valid JSON ({error})") from error
-        if not isinstance(values, dict):
-            raise CheckpointError(f"{path}: expected a JSON object, found {type(values).__name__}")
+        values = read_object(path)
         model_type = values.get("model_type", cls.model_type)
         if model_type != cls.model_type:
-            raise CheckpointError(f"{path}: model_type is {model_type!r}, expected {cls.model_type!r}")
-        return cls.from_dict(values, **changes)
+            raise CheckpointError(f"{path}: model_type is {short(model_type)}, expected {cls.model_type!r}")
+        try:
+            return cls.from_dict(values, **changes)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
 
     def to_dict(self, **more: Any) -> dict[str, Any]:
         """Return what `config.json` holds."""
@@ -88,16 +106,29 @@ class Config:
         value = getattr(self, name)
         allowed = get_args(expected) or (expected,)  # `int | None` allows two types
         if float in allowed and type(value) is int:
-            setattr(self, name, float(value))
+            setattr(self, name, float(min(max(value, -1e300), 1e300)))  # an integer may be too large for a float
         elif type(value) not in allowed:
-            raise ConfigError(f"{name} must be {getattr(expected, '__name__', expected)}, but is {value!r}")
+            raise ConfigError(f"{name} must be {getattr(expected, '__name__', expected)}, but is {short(value)}")
         elif type(value) is float and not math.isfinite(value):
             raise ConfigError(f"{name} must be finite, but is {value!r}")
 
-    def _check_positive(self, *names: str) -> None:
+    def _check_positive(self, *names: str, most: int = LARGEST) -> None:
         for name in names:
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, but is {getattr(self, name)}")
+            value = getattr(self, name)
+            if value < 1:
+                raise ConfigError(f"{name} must be at least 1, but is {short(value)}")
+            if value > most:
+                raise ConfigError(f"{name} must be at most {most:,}, but is {short(value)}")
+
+    def _check_heads(self, heads: str, width: str) -> None:
+        H, D = getattr(self, heads), getattr(self, width)
+        if D % H:
+            raise ConfigError(f"{heads} must divide {width}, but {H} heads do not divide a width of {D}")
+
+    def _check_scale(self, *names: str) -> None:
+        for name in names:
+            if not 0 < getattr(self, name) <= 1000:
+                raise ConfigError(f"{name} must be positive, and at most 1000, but is {getattr(self, name)}")
 
     def _check_probability(self, *names: str) -> None:
         for name in names:

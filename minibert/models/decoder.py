@@ -13,11 +13,12 @@ from minibert.blocks.past import KeyValueCache
 from minibert.blocks.token_vectors import known_ids
 from minibert.errors import DataError
 from minibert.models.base import Model
-from minibert.models.gpt_names import name_table, without_prefix
+from minibert.models.gpt_names import TWIN, name_table, without_prefix
 from minibert.models.initialise import embedding_table, linear_params, norm_params, normal
 from minibert.models.inputs import check_ids, visible_keys
-from minibert.models.names import Loaded, NameTable, from_hf
+from minibert.models.names import Loaded, NameTable, from_hf, renamed
 from minibert.models.outputs import DecoderOutput
+from minibert.models.safetensors_file import Stored
 from minibert.tree import Tree
 
 
@@ -44,7 +45,7 @@ class DecoderModel(Model):
     body: ClassVar[Callable]  # (inputs, params, config, key, past) -> hidden states, cache
     body_backward: ClassVar[Callable]  # (dhidden, cache, dtoken) -> gradients
 
-    def init_params(self, rng: np.random.Generator) -> Tree:
+    def init_params(self, rng: np.random.Generator | None) -> Tree:
         """Return random initial parameters: see `minibert.models.initialise`."""
         c, make = self.config, (rng, self.dtype, normal)
         D, F, std, added = c.n_embd, c.inner_width, c.initializer_range, c.residual_std
@@ -143,10 +144,11 @@ class DecoderModel(Model):
         """Return the checkpoint's names of our parameters; without a head they have no prefix."""
         return name_table(self.outside, self.config.n_layer, self.prefix)
 
-    def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
+    def find(self, tensors: dict[str, Stored]) -> Loaded:
         """Find our parameters among a checkpoint's tensors, whichever class wrote it."""
         table = name_table(self.outside, self.config.n_layer)
-        return from_hf({without_prefix(n): t for n, t in tensors.items()}, table, self.params, self.transposed)
+        tied = {TWIN: self.outside["embeddings.token"]}
+        return from_hf(renamed(tensors, without_prefix), table, self.params, self.transposed, tied)
 
 
 def _check_batch(past: KeyValueCache, batch_size: int) -> None:

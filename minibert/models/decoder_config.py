@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from minibert.blocks.stack import LayerSettings
-from minibert.errors import ConfigError
+from minibert.models.config import MOST_LAYERS, TIED
 from minibert.models.label_config import LabelConfig
 
 
@@ -12,7 +12,7 @@ from minibert.models.label_config import LabelConfig
 class DecoderConfig(LabelConfig):
     """Names as in Hugging Face's `config.json`; the defaults here are GPT-2's."""
 
-    fixed: ClassVar[dict[str, Any]] = {"tie_word_embeddings": True}
+    fixed: ClassVar[dict[str, Any]] = TIED
 
     vocab_size: int = 50257
     n_positions: int = 1024
@@ -27,14 +27,16 @@ class DecoderConfig(LabelConfig):
 
     def validate(self) -> None:
         """Raise `ConfigError` if a value, or a combination of values, cannot work."""
-        self._check_positive("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
+        self._check_positive("vocab_size", "n_positions", "n_embd", "n_head")
+        self._check_positive("n_layer", most=MOST_LAYERS)
         self._check_probability("resid_pdrop", "embd_pdrop", "attn_pdrop")
-        if self.n_embd % self.n_head:
-            raise ConfigError(
-                f"n_head must divide n_embd, but {self.n_head} heads do not divide a width of {self.n_embd}"
-            )
-        if self.layer_norm_epsilon <= 0 or self.initializer_range <= 0:
-            raise ConfigError("layer_norm_epsilon and initializer_range must be positive")
+        self._check_heads("n_head", "n_embd")
+        self._check_scale("layer_norm_epsilon", "initializer_range")
+
+    def weight_count(self) -> int:
+        """(V + P) D of the tables, L (4 D^2 + 2 D F) of the layers: nearly all that a model has."""
+        D, F = self.n_embd, self.inner_width
+        return (self.vocab_size + self.n_positions) * D + self.n_layer * (4 * D**2 + 2 * D * F)
 
     @property
     def hidden_size(self) -> int:

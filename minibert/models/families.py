@@ -1,14 +1,14 @@
 """The kinds of models: their configurations, and the class that learns each objective. The first one is the default."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 from minibert.errors import CheckpointError, ConfigError
+from minibert.files import read_object
 from minibert.models.base import Model
 from minibert.models.bert import BertConfig
 from minibert.models.bert_heads import BertForMaskedLM, BertForPreTraining
-from minibert.models.config import Config
+from minibert.models.config import Config, short
 from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel
 from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM
@@ -57,16 +57,20 @@ def family_of_folder(folder: str | Path) -> Family:
     if not path.is_file():
         raise CheckpointError(f"{folder}: not a run or checkpoint folder, it has no config.json")
     try:
-        model_type = json.loads(path.read_text(encoding="utf-8"))["model_type"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: expected a JSON object with a `model_type` ({error!r})") from error
+        return family_named(read_object(path).get("model_type"))
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def family_named(model_type: object) -> Family:
+    """Return the family with that `model_type`. Raises `ConfigError` if it is none of ours."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
-        raise CheckpointError(f"{path}: model_type is {model_type!r}; supported are {', '.join(FAMILIES)}")
+        raise ConfigError(f"model_type is {short(model_type)}; supported are {', '.join(FAMILIES)}")
     return FAMILIES[model_type]
 
 
-def open_model(folder: str | Path, objective: str, dtype: str = "float32") -> Model:
-    """Open a checkpoint folder as the class that learns `objective`, for example "clm" to write on.
+def class_for(folder: str | Path, objective: str) -> type[Model]:
+    """Return the class that learns `objective`, for example "clm" to write on, for the model of a checkpoint folder.
 
     Raises
     ------
@@ -77,4 +81,4 @@ def open_model(folder: str | Path, objective: str, dtype: str = "float32") -> Mo
     if objective not in family.heads:
         able = ", ".join(other.name for other in FAMILIES.values() if objective in other.heads)
         raise CheckpointError(f"{folder}: a {family.name} model cannot do this, it takes one of {able}")
-    return family.heads[objective].from_pretrained(folder, dtype)
+    return family.heads[objective]

@@ -15,6 +15,7 @@ from minibert.blocks.past import KeyValueCache
 from minibert.blocks.stack import stack, stack_backward
 from minibert.errors import ConfigError
 from minibert.models.causal_lm import CausalLM
+from minibert.models.config import short
 from minibert.models.decoder import DecoderInput, DecoderModel
 from minibert.models.decoder_config import DecoderConfig
 from minibert.models.gpt_names import GPT
@@ -37,7 +38,7 @@ class OpenAIGPTConfig(DecoderConfig):
         """Raise `ConfigError` if a value, or a combination of values, cannot work."""
         super().validate()
         if self.afn != "gelu":
-            raise ConfigError(f"afn must be 'gelu', which in GPT means the tanh form, but is {self.afn!r}")
+            raise ConfigError(f"afn must be 'gelu', which in GPT means the tanh form, but is {short(self.afn)}")
 
 
 class GPTCache(NamedTuple):

@@ -18,6 +18,7 @@ from minibert.blocks.past import KeyValueCache
 from minibert.blocks.stack import stack, stack_backward
 from minibert.errors import ConfigError
 from minibert.models.causal_lm import CausalLM
+from minibert.models.config import short
 from minibert.models.decoder import DecoderInput, DecoderModel
 from minibert.models.decoder_config import DecoderConfig
 from minibert.models.gpt_names import GPT2
@@ -63,7 +64,7 @@ class GPT2Config(DecoderConfig):
             self._check_positive("n_inner")
         if self.activation_function not in TANH_FORM:
             raise ConfigError(
-                f"activation_function must be one of {', '.join(TANH_FORM)}, but is {self.activation_function!r}"
+                f"activation_function must be one of {', '.join(TANH_FORM)}, but is {short(self.activation_function)}"
             )
 
     @property
@@ -125,7 +126,7 @@ class GPT2Model(DecoderModel):
     outside = GPT2
     body, body_backward = staticmethod(gpt2), staticmethod(gpt2_backward)
 
-    def init_params(self, rng: np.random.Generator) -> Tree:
+    def init_params(self, rng: np.random.Generator | None) -> Tree:
         """Return random initial parameters."""
         return {**super().init_params(rng), "final_norm": norm_params(self.config.n_embd, self.dtype)}
 

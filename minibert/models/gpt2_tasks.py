@@ -14,6 +14,7 @@ from minibert.models.gpt_names import GPT2, PREFIX
 from minibert.models.initialise import embedding_table, normal
 from minibert.models.names import Loaded, NameTable
 from minibert.models.outputs import HeadOutput
+from minibert.models.safetensors_file import Stored
 from minibert.models.task_model import SequenceTask
 from minibert.tree import Tree
 
@@ -31,7 +32,7 @@ class GPT2ForSequenceClassification(SequenceTask, GPT2Model):
     head_names: ClassVar[NameTable] = {"task_head.classes": (SCORE,)}
     outside: ClassVar[dict[str, str]] = {**GPT2, "task_head.classes": SCORE}
 
-    def init_head(self, rng: np.random.Generator) -> Tree:
+    def init_head(self, rng: np.random.Generator | None) -> Tree:
         """classes (C, D)."""
         c = self.config
         return {"classes": embedding_table(c.num_labels, c.n_embd, c.initializer_range, rng, self.dtype, normal)}
@@ -77,7 +78,7 @@ class GPT2ForSequenceClassification(SequenceTask, GPT2Model):
         """Return the checkpoint's names of our parameters."""
         return {**super().name_table(), **self.head_names}
 
-    def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
+    def find(self, tensors: dict[str, Stored]) -> Loaded:
         """Find our parameters among a checkpoint's tensors, whichever class wrote it."""
         self.check_labels_of(tensors)
         return super().find(tensors)

@@ -1,8 +1,8 @@
 """The names of the parameters of GPT and GPT-2 in Hugging Face's checkpoints.
 
 They come from OpenAI's code: the query, key and value projections are one tensor, and weights are (in, out).
-A tied `lm_head.weight` and the causal masks of old files (`attn.bias`, `attn.masked_bias`) hold nothing
-that is not known already: they have no place here.
+The causal masks of old files (`attn.bias`, `attn.masked_bias`) hold nothing that is not known already: they
+have no place here.
 """
 
 from minibert.models.names import NameTable
@@ -34,6 +34,7 @@ _IN_A_LAYER = {
     "feed_forward_norm.beta": "ln_2.bias",
 }
 
+TWIN = "lm_head.weight"  # the second name of the token table, which a tied head decodes with
 PREFIX = "transformer."  # of a model with a head
 
 

@@ -15,7 +15,8 @@ from minibert.models.bert import BertConfig, BertModel
 from minibert.models.bert_heads import BertForMaskedLM
 from minibert.models.bert_names import canonical, name_table
 from minibert.models.initialise import normal
-from minibert.models.names import Loaded, NameTable, from_hf
+from minibert.models.names import Loaded, NameTable, from_hf, renamed
+from minibert.models.safetensors_file import Stored
 from minibert.tree import Tree
 
 HEAD = {
@@ -24,6 +25,10 @@ HEAD = {
     "mlm_head.norm.gamma": "lm_head.layer_norm.weight",
     "mlm_head.norm.beta": "lm_head.layer_norm.bias",
     "mlm_head.bias": "lm_head.bias",
+}
+TWINS = {  # second names of tied tensors
+    "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
+    "lm_head.decoder.bias": "lm_head.bias",
 }
 
 
@@ -83,8 +88,9 @@ class _Roberta(BertModel):
 
     config_class = RobertaConfig
     draw = staticmethod(normal)
+    tied = TWINS
 
-    def init_params(self, rng: np.random.Generator) -> Tree:
+    def init_params(self, rng: np.random.Generator | None) -> Tree:
         """Return random initial parameters, and zeros as the vectors of the padding."""
         params = super().init_params(rng)
         for name in ("token", "position"):
@@ -106,10 +112,11 @@ class _Roberta(BertModel):
         prefix = "" if self.parts == BertModel.parts else "roberta."
         return _name_table(self.config.num_hidden_layers, prefix)
 
-    def find(self, tensors: dict[str, np.ndarray]) -> Loaded:
+    def find(self, tensors: dict[str, Stored]) -> Loaded:
         """Find our parameters among a checkpoint's tensors, whichever class or release wrote it."""
         table = _name_table(self.config.num_hidden_layers, "roberta.")
-        return from_hf({canonical(name, "roberta."): tensor for name, tensor in tensors.items()}, table, self.params)
+        tensors = renamed(tensors, lambda name: canonical(name, "roberta."))
+        return from_hf(tensors, table, self.params, tied=self.tied)
 
 
 def _name_table(layers: int, prefix: str) -> NameTable:

@@ -61,7 +61,7 @@ class RobertaForSequenceClassification(RobertaBody, SequenceTask, BertTask):
         "task_head.output.bias": ("classifier.out_proj.bias",),
     }
 
-    def init_head(self, rng: np.random.Generator) -> Tree:
+    def init_head(self, rng: np.random.Generator | None) -> Tree:
         """dense: weight (D, D), bias (D,); output: weight (D, C), bias (C,)."""
         D, std = self.config.hidden_size, self.config.initializer_range
         return {"dense": linear_params(D, D, std, rng, self.dtype, self.draw), "output": super().init_head(rng)}

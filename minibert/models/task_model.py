@@ -21,6 +21,7 @@ from minibert.models.base import Losses, Model
 from minibert.models.inputs import check_labels
 from minibert.models.label_config import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from minibert.models.names import NameTable
+from minibert.models.safetensors_file import Stored
 from minibert.ops import IGNORE_INDEX, fold_in
 from minibert.tree import Tree
 
@@ -53,7 +54,7 @@ class TaskModel(Model):
 
     # What a head defines --------------------------------------------------------------------
 
-    def init_head(self, rng: np.random.Generator) -> Tree:
+    def init_head(self, rng: np.random.Generator | None) -> Tree:
         """Return random initial parameters of the head."""
         raise NotImplementedError
 
@@ -83,7 +84,7 @@ class TaskModel(Model):
 
     # What it gets ---------------------------------------------------------------------------
 
-    def init_params(self, rng: np.random.Generator) -> Tree:
+    def init_params(self, rng: np.random.Generator | None) -> Tree:
         """Return random initial parameters."""
         return {**super().init_params(rng), "task_head": self.init_head(rng)}
 
@@ -128,7 +129,7 @@ class TaskModel(Model):
             pictures["attentions"] = tuple(layer.attention.core.probs for layer in self.layer_caches(scores.body))
         return loss, scores.logits, pictures
 
-    def check_labels_of(self, tensors: dict[str, np.ndarray]) -> None:
+    def check_labels_of(self, tensors: dict[str, Stored]) -> None:
         """Raise `CheckpointError` if a checkpoint's head has another number of classes."""
         name = list(self.head_names.values())[-1][0]
         wanted = self.to_hf()[name].shape[0]

@@ -1,18 +1,22 @@
 """The weights of a checkpoint folder: one safetensors file, or several shards with an index."""
 
-import json
 from pathlib import Path
 
-import numpy as np
-
 from minibert.errors import CheckpointError
+from minibert.files import read_object
+from minibert.models.safetensors_file import Stored, read_tensors
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+RECIPE = (
+    "python -c \"import torch, safetensors.torch as s; t = torch.load('{file}', 'cpu', weights_only=True); "
+    "s.save_file({{n: x.clone().contiguous() for n, x in t.items()}}, 'model.safetensors', {{'format': 'pt'}})\""
+)
 
 
-def read_weights(folder: Path) -> dict[str, np.ndarray]:
-    """Return {name: tensor} of a checkpoint folder; bfloat16, which NumPy does not have, as float32.
+def read_weights(folder: Path) -> dict[str, Stored]:
+    """Return {name: tensor} of a checkpoint folder. The numbers are read later, from the files.
 
     Raises
     ------
@@ -22,47 +26,52 @@ def read_weights(folder: Path) -> dict[str, np.ndarray]:
     if (folder / WEIGHTS).is_file():
         return read_tensors(folder / WEIGHTS)
     if not (folder / INDEX).is_file():
+        refuse_pickles(folder)
         raise CheckpointError(
             f"{folder / WEIGHTS}: not found; a checkpoint is a folder with config.json and {WEIGHTS}, or shards of it "
             f"with {INDEX}"
         )
     tensors = {}
-    for shard in _shards(folder / INDEX):
-        tensors.update(read_tensors(folder / shard))
+    for shard in _shards(folder):
+        tensors.update(read_tensors(shard))
     return tensors
 
 
-def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Return {name: tensor} of one file. Kinds of numbers that are unknown here are left out."""
-    from safetensors import SafetensorError, deserialize, safe_open
+def refuse_pickles(path: Path) -> None:
+    """Raise `CheckpointError` if there are weights only as pickles, which run code when they are opened."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    pickles = [file for file in files if file.suffix in PICKLES and file.is_file() and file.name != "training_args.bin"]
+    if pickles:
+        raise CheckpointError(
+            f"{pickles[0]}: a pickle can run any code when it is opened, so minibert reads safetensors only; if you "
+            f"trust it, convert it in its folder: {RECIPE.format(file=pickles[0].name)}"
+        )
 
+
+def _shards(folder: Path) -> list[Path]:
+    """Return the files that the index lists, all of them inside the folder."""
+    index = folder / INDEX
+    try:
+        names = sorted(set(read_object(index)["weight_map"].values()))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{index}: expected JSON with a `weight_map`, tensor to file ({error!r})") from error
+    return [_shard(folder, name) for name in names]
+
+
+def _shard(folder: Path, name: object) -> Path:
+    if not isinstance(name, str) or not name.endswith(".safetensors") or set(name) & set("/\\:\0"):
+        raise CheckpointError(
+            f"{folder / INDEX}: {name!r:.100} is not the name of a safetensors file in the same folder"
+        )
+    path = folder / name
     if not path.is_file():
         raise CheckpointError(f"{path}: not found, though {INDEX} names it: download it too")
-    try:
-        with safe_open(path, "numpy") as file:
-            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  not a dict
-            tensors = {name: file.get_tensor(name) for name, kind in kinds.items() if kind in ("F64", "F32", "F16")}
-        if "BF16" in kinds.values():
-            records = deserialize(path.read_bytes())
-            tensors.update({name: _bfloat16(record) for name, record in records if record["dtype"] == "BF16"})
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
-    return tensors
+    if path.resolve().parent not in _homes(folder):
+        raise CheckpointError(f"{path}: is a link to a file outside the folder: put the file itself there")
+    return path
 
 
-def _bfloat16(record: dict) -> np.ndarray:
-    """A bfloat16 is the upper half of the float32 with the same value: the lower half is zeros."""
-    upper = np.frombuffer(record["data"], "<u2").astype(np.uint32)
-    return (upper << np.uint32(16)).view(np.float32).reshape(record["shape"])
-
-
-def _shards(index: Path) -> list[str]:
-    """Return the names of the files that an index lists, all of them inside its folder."""
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{index}: expected JSON with a `weight_map`, tensor to file ({error!r})") from error
-    for name in names:
-        if not isinstance(name, str) or not name.endswith(".safetensors") or set(name) & set("/\\:"):
-            raise CheckpointError(f"{index}: {name!r} is not the name of a safetensors file in the same folder")
-    return names
+def _homes(folder: Path) -> list[Path]:
+    """Where the files of a folder may lie: in it; in Hugging Face's cache also in `blobs` beside `snapshots`."""
+    home = folder.resolve()
+    return [home, home.parent.parent / "blobs"] if home.parent.name == "snapshots" else [home]

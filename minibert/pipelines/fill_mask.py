@@ -10,9 +10,8 @@ import numpy as np
 from minibert.data.tokenizer import special_ids
 from minibert.errors import ConfigError, DataError
 from minibert.models.base import Model
-from minibert.models.families import open_model
 from minibert.ops.attention import softmax
-from minibert.tokenizers import AutoTokenizer
+from minibert.pipelines.opening import open_both
 from minibert.tokenizers.auto import with_face
 
 if TYPE_CHECKING:
@@ -40,8 +39,7 @@ class FillMask:
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> FillMask:
         """Open a run or checkpoint folder. Raises `CheckpointError` or `DataError` if it is not one."""
-        model = open_model(folder, "mlm")
-        return cls(model, AutoTokenizer.from_pretrained(folder))
+        return cls(*open_both(folder, "mlm"))
 
     def __call__(self, text: str | list[str], top_k: int = 5) -> list[Guess] | list[list[Guess]] | list:
         """Return the `top_k` most probable tokens at the mask in `text`.

@@ -10,9 +10,8 @@ import numpy as np
 
 from minibert.errors import DataError
 from minibert.models.base import Model
-from minibert.models.families import open_model
 from minibert.pipelines.growing_text import GrowingText
-from minibert.tokenizers import AutoTokenizer
+from minibert.pipelines.opening import open_both
 from minibert.tokenizers.auto import with_face
 
 if TYPE_CHECKING:
@@ -39,8 +38,7 @@ class TextGeneration:
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> TextGeneration:
         """Open a run or checkpoint folder. Raises `CheckpointError` or `DataError` if it is not one."""
-        model = open_model(folder, "clm")
-        return cls(model, AutoTokenizer.from_pretrained(folder))
+        return cls(*open_both(folder, "clm"))
 
     def __call__(
         self, text: str | list[str], max_new_tokens: int | None = None, return_full_text: bool = True, **options: Any
