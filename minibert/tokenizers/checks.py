@@ -67,6 +67,8 @@ def check_merges(path: Path, merges: Iterable[tuple[object, str]], vocab: dict[s
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(t, str) and t for t in pair):
             raise DataError(f"{path}, {place}: {merge!r} is not a merge, two tokens with a space between them")
         left, right = pair
+        if not right.startswith(prefix):
+            raise DataError(f"{path}, {place}: {right!r} does not begin with {prefix!r}, as what follows a piece must")
         for token in (left, right, left + right.removeprefix(prefix)):
             if token not in vocab:
                 raise DataError(
@@ -92,3 +94,22 @@ def check_tokenizer_json(path: Path, content: dict[str, Any]) -> None:
     if isinstance(model.get("merges"), list) and isinstance(prefix, str):
         places = ((merge, f"merge {i}") for i, merge in enumerate(model["merges"], 1))
         check_merges(path, places, vocab, prefix)
+    _check_template(path, content.get("post_processor"))
+
+
+def _check_template(path: Path, processor: object) -> None:
+    """Refuse a template that adds a special token without saying which id it has."""
+    if not isinstance(processor, dict):
+        return
+    for part in _of_kind(list, processor.get("processors")):  # of a sequence
+        _check_template(path, part)
+    described = _of_kind(dict, processor.get("special_tokens"))
+    for piece in (*_of_kind(list, processor.get("single")), *_of_kind(list, processor.get("pair"))):
+        name = _of_kind(dict, _of_kind(dict, piece).get("SpecialToken")).get("id")
+        if isinstance(name, str) and name not in described:
+            raise DataError(f"{path}: the template adds {name!r}, which its special_tokens do not describe")
+
+
+def _of_kind(kind: type, value: object) -> Any:
+    """Return `value`, or an empty one: what is of another kind is for the library to refuse."""
+    return value if isinstance(value, kind) else kind()

@@ -151,7 +151,16 @@ def test_a_file_that_makes_the_library_panic(trained, tmp_path, capfd):
     def change(content):
         content["post_processor"]["special_tokens"] = {}
 
-    assert "no entry found for key" in damaged(trained("bert-cased"), tmp_path, change)
+    assert "adds '[CLS]', which its special_tokens do not describe" in damaged(trained("bert-cased"), tmp_path, change)
+    assert not capfd.readouterr().err  # a panic of the library writes there
+
+
+def test_a_prefix_that_pieces_do_not_have(trained, tmp_path, capfd):
+    def change(content):
+        content["model"]["continuing_subword_prefix"] = "a prefix longer than every token"
+
+    assert "does not begin with" in damaged(trained("gpt2"), tmp_path, change)
+    assert not capfd.readouterr().err
 
 
 def test_only_panics_and_exceptions_are_explained():
