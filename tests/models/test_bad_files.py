@@ -185,7 +185,7 @@ def test_the_estimate_is_just_below_what_is_allocated(monkeypatch):
     """A machine of exactly the estimate takes the model, one byte less does not."""
     for make in (
         lambda: minibert.GPT2LMHeadModel(minibert.GPT2Config(2000, 100, n_embd=96, n_layer=2, n_head=3, n_inner=99)),
-        lambda: minibert.BertForPreTraining(minibert.BertConfig(3000, 120, 2, 3, 150, max_position_embeddings=99)),
+        lambda: minibert.BertForPreTraining(minibert.BertConfig(3000, 120, 6, 3, 150, max_position_embeddings=99)),
     ):
         model = make()
         count = model.config.weight_count()
