@@ -19,7 +19,7 @@ from minibert.finetuning.peft_names import from_peft, plain, to_peft
 from minibert.finetuning.prompt_tuning import PROMPT, add_prompt, with_prompt
 from minibert.frozen import freeze, trainable
 from minibert.models.base import Losses, Model
-from minibert.models.weights import read_tensors
+from minibert.models.safetensors_file import read_tensors
 from minibert.tree import Tree, flatten
 
 WEIGHTS = "adapter_model.safetensors"
@@ -195,7 +195,7 @@ class PeftModel(Model):
         """
         folder, before = Path(folder), model.params
         config = read_config(folder)
-        tensors = read_tensors(folder / WEIGHTS)
+        tensors = {name: np.array(stored.values()) for name, stored in read_tensors(folder / WEIGHTS).items()}
         try:
             adapted = get_peft_model(model, _without_text(config))
             params = from_peft(model, config, tensors)

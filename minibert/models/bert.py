@@ -18,10 +18,10 @@ from minibert.blocks.feed_forward import TANH_FORM
 from minibert.blocks.heads import pooler
 from minibert.blocks.stack import LayerSettings, stack, stack_backward
 from minibert.blocks.token_vectors import known_ids
-from minibert.errors import ConfigError, DataError
+from minibert.errors import DataError
 from minibert.models.base import Model
 from minibert.models.bert_names import TWINS, canonical, name_table
-from minibert.models.config import MOST_LAYERS, TIED, short
+from minibert.models.config import MOST_LAYERS, TIED, weights_of
 from minibert.models.initialise import embedding_table, linear_params, norm_params, truncated_normal
 from minibert.models.inputs import check_ids, visible_keys
 from minibert.models.label_config import LabelConfig
@@ -76,15 +76,13 @@ class BertConfig(LabelConfig):
         self._check_positive("num_hidden_layers", most=MOST_LAYERS)
         self._check_probability("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
         self._check_heads("num_attention_heads", "hidden_size")
-        if self.hidden_act not in TANH_FORM:
-            raise ConfigError(f"hidden_act must be one of {', '.join(TANH_FORM)}, but is {short(self.hidden_act)}")
+        self._check_choice("hidden_act", TANH_FORM)
         self._check_scale("layer_norm_eps", "initializer_range")
 
     def weight_count(self) -> int:
-        """(V + P + S) D of the tables, L (4 D^2 + 2 D F) of the layers: nearly all that a model has."""
-        D, F = self.hidden_size, self.intermediate_size
+        """Return how many numbers the tables and the weights of the layers hold: nearly all that a model has."""
         rows = self.vocab_size + self.max_position_embeddings + self.type_vocab_size
-        return rows * D + self.num_hidden_layers * (4 * D**2 + 2 * D * F)
+        return weights_of(rows, self.hidden_size, self.intermediate_size, self.num_hidden_layers)
 
     @property
     def max_length(self) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
 
@@ -20,6 +21,11 @@ def short(value: object) -> str:
     except ValueError:  # Python does not write out integers of thousands of digits
         return "an integer of thousands of digits"
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def weights_of(rows: int, D: int, F: int, L: int) -> int:
+    """Return rows D of the tables + L (4 D^2 + 2 D F) of the layers, the matrices of a Transformer."""
+    return rows * D + L * (4 * D**2 + 2 * D * F)
 
 
 @dataclasses.dataclass
@@ -124,6 +130,10 @@ class Config:
         H, D = getattr(self, heads), getattr(self, width)
         if D % H:
             raise ConfigError(f"{heads} must divide {width}, but {H} heads do not divide a width of {D}")
+
+    def _check_choice(self, name: str, choices: Iterable[str]) -> None:
+        if getattr(self, name) not in choices:
+            raise ConfigError(f"{name} must be one of {', '.join(choices)}, but is {short(getattr(self, name))}")
 
     def _check_scale(self, *names: str) -> None:
         for name in names:

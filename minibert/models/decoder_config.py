@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from minibert.blocks.stack import LayerSettings
-from minibert.models.config import MOST_LAYERS, TIED
+from minibert.models.config import MOST_LAYERS, TIED, weights_of
 from minibert.models.label_config import LabelConfig
 
 
@@ -34,9 +34,8 @@ class DecoderConfig(LabelConfig):
         self._check_scale("layer_norm_epsilon", "initializer_range")
 
     def weight_count(self) -> int:
-        """(V + P) D of the tables, L (4 D^2 + 2 D F) of the layers: nearly all that a model has."""
-        D, F = self.n_embd, self.inner_width
-        return (self.vocab_size + self.n_positions) * D + self.n_layer * (4 * D**2 + 2 * D * F)
+        """Return how many numbers the tables and the weights of the layers hold: nearly all that a model has."""
+        return weights_of(self.vocab_size + self.n_positions, self.n_embd, self.inner_width, self.n_layer)
 
     @property
     def hidden_size(self) -> int:

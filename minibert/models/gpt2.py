@@ -16,9 +16,7 @@ from minibert.blocks.decoder_embeddings import DecoderEmbeddingsCache, decoder_e
 from minibert.blocks.feed_forward import TANH_FORM
 from minibert.blocks.past import KeyValueCache
 from minibert.blocks.stack import stack, stack_backward
-from minibert.errors import ConfigError
 from minibert.models.causal_lm import CausalLM
-from minibert.models.config import short
 from minibert.models.decoder import DecoderInput, DecoderModel
 from minibert.models.decoder_config import DecoderConfig
 from minibert.models.gpt_names import GPT2
@@ -62,10 +60,7 @@ class GPT2Config(DecoderConfig):
         super().validate()
         if self.n_inner is not None:
             self._check_positive("n_inner")
-        if self.activation_function not in TANH_FORM:
-            raise ConfigError(
-                f"activation_function must be one of {', '.join(TANH_FORM)}, but is {short(self.activation_function)}"
-            )
+        self._check_choice("activation_function", TANH_FORM)
 
     @property
     def activation(self) -> str:

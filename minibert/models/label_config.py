@@ -61,13 +61,16 @@ class LabelConfig(Config):
         """Derive what is not given of names and number."""
         if self.id2label is None and self.label2id is None:
             n = 2 if self.num_labels is None else self.num_labels
-            if type(n) is not int or not 1 <= n <= MOST_LABELS:
-                raise ConfigError(f"num_labels must be an integer within 1..{MOST_LABELS}, but is {short(n)}")
+            if type(n) is not int or n < 1:
+                raise ConfigError(f"num_labels must be an integer of at least 1, but is {short(n)}")
+            if n > MOST_LABELS:
+                raise ConfigError(f"num_labels must be at most {MOST_LABELS:,}, but is {short(n)}")
             self.id2label = _default_names(n)
         try:
             if self.id2label is None:
                 self.id2label = {number: name for name, number in self.label2id.items()}
             self.id2label = {int(number): name for number, name in self.id2label.items()}
+            set(self.id2label.values())  # a name that cannot be a key is none
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise ConfigError("id2label must map the numbers 0, 1, ... to names, and label2id the other way") from None
         n = len(self.id2label)

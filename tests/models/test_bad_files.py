@@ -131,6 +131,15 @@ BAD_VALUES = [
     (BERT, "position_embedding_type", "relative_key"),
     (BERT, "type_vocab_size", 0),
     (BERT, "pad_token_id", "0"),
+    (BERT, "num_labels", 10**9),
+    (BERT, "num_labels", 10**30),
+    (BERT, "num_labels", "2"),
+    (BERT, "id2label", 3),
+    (BERT, "id2label", {"0": [], "1": "x"}),
+    (BERT, "id2label", {"0": "a", str(10**9): "x"}),
+    (BERT, "label2id", {"a": float("inf")}),
+    (BERT, "problem_type", "x" * 10_000),
+    (BERT, "classifier_dropout", 10**400),
     (BERT, "num_attention_heads", float("inf")),
 ]
 

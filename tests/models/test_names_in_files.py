@@ -1,5 +1,7 @@
 """What a checkpoint holds under which name: tied copies, buffers, prefixes, what is missing and what is left over."""
 
+import warnings
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -172,3 +174,15 @@ def test_a_parameter_that_stands_there_twice_is_refused(rewrite):
     folder = rewrite("gpt2", lambda w: {**w, "ln_f.bias": w["transformer.ln_f.bias"].copy()})
     with pytest.raises(CheckpointError, match=r"ln_f\.bias and .*ln_f\.bias are the same parameter"):
         minibert.GPT2LMHeadModel.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["BertForSequenceClassification", "BertForQuestionAnswering", "GPT2ForSequenceClassification"]
+)
+def test_the_head_of_a_task_is_no_surprise_to_the_body(name, tmp_path):
+    cls = getattr(minibert, name)
+    cls(MODELS["bert" if name.startswith("Bert") else "gpt2"].config).save_pretrained(tmp_path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*initialised at random, not in the file: pooler")
+        _, info = minibert.AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert 1 <= len(info["unexpected_keys"]) <= 2

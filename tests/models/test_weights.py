@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from minibert import GPT2Config, GPT2LMHeadModel
 from minibert.errors import CheckpointError
-from minibert.models.weights import read_tensors
+from minibert.models.safetensors_file import read_tensors
 from minibert.tree import flatten
 
 CONFIG = GPT2Config(vocab_size=23, n_embd=12, n_layer=2, n_head=3, n_positions=9)
