@@ -195,7 +195,7 @@ class PeftModel(Model):
         """
         folder, before = Path(folder), model.params
         config = read_config(folder)
-        tensors = {name: np.array(stored.values()) for name, stored in read_tensors(folder / WEIGHTS).items()}
+        tensors = read_tensors(folder / WEIGHTS)
         try:
             adapted = get_peft_model(model, _without_text(config))
             params = from_peft(model, config, tensors)

@@ -17,6 +17,8 @@ from minibert.finetuning.peft_config import LoraConfig, PeftConfig
 from minibert.finetuning.prompt_tuning import PROMPT
 from minibert.frozen import is_frozen, trainable
 from minibert.models.base import Model
+from minibert.models.names import fill
+from minibert.models.safetensors_file import Stored
 from minibert.tree import Tree, flatten, tree_items, unflatten
 
 
@@ -50,7 +52,7 @@ def to_peft(model: Model, config: PeftConfig, tree: Tree) -> dict[str, np.ndarra
     return {**tensors, **{prefix + name: leaf for name, leaf in theirs.items()}}
 
 
-def from_peft(model: Model, config: PeftConfig, tensors: dict[str, np.ndarray]) -> Tree:
+def from_peft(model: Model, config: PeftConfig, tensors: dict[str, Stored]) -> Tree:
     """Return the model's parameters with the adapter's arrays in their places.
 
     Raises
@@ -70,13 +72,17 @@ def from_peft(model: Model, config: PeftConfig, tensors: dict[str, np.ndarray]) 
             )
     names, prefix = low_rank_names(model, config), whole_prefix(config)
     whole = {name.removeprefix(prefix): a for name, a in tensors.items() if name.startswith(prefix)}
-    found = plain(model).find(whole).flat
+    bare = plain(model)
+    found = flatten(fill(bare.params, bare.find(whole).flat, bare.transposed))
     flat = flatten(model.params)
     for name, leaf in flat.items():
         if is_frozen(leaf):
             continue
-        new = tensors[names[name]].T if is_low_rank(name) else tensors["prompt_embeddings"] if name == PROMPT else None
-        flat[name] = np.array(found[name] if new is None else new, leaf.dtype, order="C")
+        if is_low_rank(name):
+            new = tensors[names[name]].values().T
+        else:
+            new = tensors["prompt_embeddings"].values() if name == PROMPT else found[name]
+        flat[name] = np.array(new, leaf.dtype, order="C")
     return unflatten(flat)
 
 

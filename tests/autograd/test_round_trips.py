@@ -75,7 +75,7 @@ def assert_same_outputs(ours, theirs, inputs):
     with torch.no_grad():
         expected = theirs(**{name: torch.tensor(array) for name, array in inputs.items()}).to_tuple()
     tokens = inputs["attention_mask"].astype(bool)
-    outputs = [a for a in ours(**inputs) if isinstance(a, np.ndarray)]
+    outputs = [a for a in ours(**inputs).to_tuple() if isinstance(a, np.ndarray)]
     expected = [a for a in expected if isinstance(a, torch.Tensor)]
     assert len(outputs) == len(expected)
     for a, b in zip(outputs, expected, strict=True):
