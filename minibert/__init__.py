@@ -31,7 +31,13 @@ from minibert.models.roberta_tasks import (
 from minibert.pipelines.pipeline import pipeline
 from minibert.sentence_encoder import SentenceEncoder
 from minibert.tokenizers import AutoTokenizer, BertTokenizer, CharTokenizer, GPT2Tokenizer, RobertaTokenizer
+from minibert.training.best_model import EarlyStoppingCallback
+from minibert.training.callbacks import TrainerCallback
+from minibert.training.collate import DataCollatorWithPadding
 from minibert.training.optimizer import AdamW
+from minibert.training.prediction import EvalPrediction
+from minibert.training.trainer import Trainer
+from minibert.training.training_arguments import TrainingArguments
 
 __version__ = "0.1.0"
 
@@ -55,8 +61,11 @@ __all__ = [
     "BertTokenizer",
     "CharTokenizer",
     "ClassLabel",
+    "DataCollatorWithPadding",
     "Dataset",
     "DatasetDict",
+    "EarlyStoppingCallback",
+    "EvalPrediction",
     "GPT2Config",
     "GPT2ForSequenceClassification",
     "GPT2LMHeadModel",
@@ -75,6 +84,9 @@ __all__ = [
     "RobertaModel",
     "RobertaTokenizer",
     "SentenceEncoder",
+    "Trainer",
+    "TrainerCallback",
+    "TrainingArguments",
     "backend",
     "get_backend",
     "load_dataset",

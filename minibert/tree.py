@@ -58,11 +58,13 @@ def tree_get(tree: Tree, name: str) -> Any:
 
 
 def tree_add(a: Tree, b: Tree) -> Tree:
-    """Return the sum, leaf by leaf; a leaf or subtree that only one of them has is kept as it is."""
+    """Return the sum, leaf by leaf; a leaf or subtree that only one of them has (the other: None) is kept as it is."""
     total = dict(a)
     for key, value in b.items():
-        if key not in a:
+        if a.get(key) is None:
             total[key] = value
+        elif value is None:
+            continue
         elif isinstance(value, dict):
             total[key] = tree_add(a[key], value)
         else:

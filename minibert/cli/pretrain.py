@@ -26,7 +26,7 @@ from minibert.models.base import Model
 from minibert.tokenizers.base import PretrainedTokenizer
 from minibert.training.arguments import PretrainArguments
 from minibert.training.log import RunLog
-from minibert.training.loop import LoopSettings, train
+from minibert.training.loop import LoopSettings, in_steps, train
 from minibert.training.optimizer import AdamW
 from minibert.training.run_folder import ARGUMENTS, choose_folder, new_run
 from minibert.training.schedule import linear_warmup_decay
@@ -89,10 +89,12 @@ def fit(args: PretrainArguments, model: Model, batches: Batches, examples: Batch
         args.max_steps,
         args.log_every,
         args.eval_every,
-        args.gradient_accumulation_steps,
-        args.max_grad_norm,
-        args.seed,
+        save_every=args.eval_every,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+        max_grad_norm=args.max_grad_norm,
+        seed=args.seed,
     )
+    steps = in_steps((batch for _, batch in batches.forever()), args.gradient_accumulation_steps)
     optimizer = AdamW(model.params, args.learning_rate, args.weight_decay, betas=(0.9, args.adam_beta2))
 
     def learning_rate(step: int) -> float:
@@ -103,12 +105,13 @@ def fit(args: PretrainArguments, model: Model, batches: Batches, examples: Batch
         def evaluation(step: int) -> dict[str, float]:
             record = evaluate(model, heldout) | baselines
             log.say(report.evaluation(step, record))
-            if step > 0:
-                model.save_pretrained(folder)
             return record
 
+        def save(step: int) -> None:
+            model.save_pretrained(folder)
+
         try:
-            train(model, optimizer, (b for _, b in batches.forever()), learning_rate, settings, log, evaluation)
+            train(model, optimizer, steps, learning_rate, settings, log, evaluation, save)
         except KeyboardInterrupt:
             model.save_pretrained(folder)
             log.say(f"the weights so far are in {folder}")

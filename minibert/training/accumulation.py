@@ -20,8 +20,8 @@ def accumulate(
     ----------
     model : Model
     batches : list of dict
-    dropout : (seed, step), optional
-        Part i of k draws with (seed, step * k + i).
+    dropout : (seed, n), optional
+        Part i draws with (seed, n + i): no two parts of a run should meet.
     """
     counts: dict[str, int] = {}
     for batch in batches:
@@ -29,7 +29,7 @@ def accumulate(
             counts[name] = counts.get(name, 0) + count
     losses, grads = None, None
     for i, batch in enumerate(batches):
-        key = None if dropout is None else (dropout[0], dropout[1] * len(batches) + i)
+        key = None if dropout is None else (dropout[0], dropout[1] + i)
         part, part_grads = model.losses_and_grads(batch, key, counts)
         losses = part if losses is None else add_losses(losses, part)
         grads = part_grads if grads is None else tree_add(grads, part_grads)

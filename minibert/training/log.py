@@ -66,14 +66,14 @@ class RunLog:
 
     Parameters
     ----------
-    folder : Path
-        The run folder.
+    folder : Path or None
+        The run folder. None: nothing is written.
     max_steps : int
     progress : bool
     """
 
-    def __init__(self, folder: Path, max_steps: int, progress: bool = True) -> None:
-        self._file: TextIO = (folder / LOG).open("a", encoding="utf-8")
+    def __init__(self, folder: Path | None, max_steps: int, progress: bool = True) -> None:
+        self._file: TextIO | None = folder and (folder / LOG).open("a", encoding="utf-8")
         self._bar = tqdm(
             total=max_steps, unit="step", dynamic_ncols=True, disable=not progress or not sys.stderr.isatty()
         )
@@ -84,7 +84,8 @@ class RunLog:
 
     def __exit__(self, *error: Any) -> None:
         self._bar.close()
-        self._file.close()
+        if self._file:
+            self._file.close()
 
     def advance(self) -> None:
         """Move the bar by one step."""
@@ -92,10 +93,11 @@ class RunLog:
 
     def write(self, record: dict[str, Any]) -> None:
         """Append a record; each line is complete on disk before training goes on."""
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        if self._file:
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
         if "loss" in record:
-            shown = {}
+            shown = {"loss": f"{record['loss']:.3f}"}
             if name := main_part(record):
                 shown = {f"{name.upper()} loss": f"{record[f'{name}_loss']:.3f}"}
                 shown["accuracy"] = f"{record[f'{name}_accuracy']:.1%}"

@@ -11,7 +11,16 @@ from minibert.tree import Tree, flatten, tree_map
 
 def global_norm(grads: Tree) -> float:
     """Return sqrt(sum of squares of all elements of all gradients)."""
-    return math.sqrt(square_sum(list(flatten(grads).values())))
+    return math.sqrt(square_sum([g for g in flatten(grads).values() if g is not None]))
+
+
+def soft_threshold(theta: np.ndarray, threshold: float) -> None:
+    """theta <- sign(theta) max(|theta| - threshold, 0), in place.
+
+    The proximal step of L1 (Parikh & Boyd 2014, "Proximal algorithms", section 6.5.2): of all x, it minimises
+    threshold |x| + (x - theta)^2 / 2. Unlike a gradient of |theta|, it makes zeros that stay zero.
+    """
+    np.copyto(theta, np.sign(theta) * np.maximum(np.abs(theta) - theta.dtype.type(threshold), 0))
 
 
 class AdamW:
@@ -28,6 +37,8 @@ class AdamW:
     weight_decay : float
         Decoupled. It acts on matrices and tables only: not on biases and normalisation
         parameters, which have one axis, as in BERT's released code.
+    l1 : float
+        L1 penalty, on the same parameters: after each step `soft_threshold` with lr l1.
     """
 
     def __init__(
@@ -37,12 +48,14 @@ class AdamW:
         weight_decay: float = 0.01,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        l1: float = 0.0,
     ) -> None:
         self.params = params
         self.lr = lr
         self.weight_decay = weight_decay
         self.betas = betas
         self.eps = eps
+        self.l1 = l1
         self.t = 0
         learned = trainable(params)
         names = flatten(learned)
@@ -56,6 +69,7 @@ class AdamW:
 
         If the norm exceeds `max_grad_norm`, all gradients are scaled down to it together (Pascanu,
         Mikolov & Bengio 2013). If it is not finite, nothing is changed: the caller sees it.
+        A parameter whose gradient is None or left out keeps its value.
         """
         norm = global_norm(grads)
         if not math.isfinite(norm):
@@ -63,7 +77,11 @@ class AdamW:
         scale = 1.0 if max_grad_norm is None or norm <= max_grad_norm else max_grad_norm / norm
         self.t += 1
         trees = [flatten(tree) for tree in (self.params, grads, self.m, self.v)]
-        for decay, names in ((self.weight_decay, self._decayed), (0.0, self._not_decayed)):
-            arrays = [[tree[name] for name in names] for tree in trees]
+        for names, decay, l1 in ((self._decayed, self.weight_decay, self.l1), (self._not_decayed, 0.0, 0.0)):
+            learned = [name for name in names if trees[1].get(name) is not None]
+            arrays = [[tree[name] for name in learned] for tree in trees]
             adamw(*arrays, self.t, self.lr, *self.betas, self.eps, decay, scale)
+            if l1:
+                for theta in arrays[0]:
+                    soft_threshold(theta, self.lr * l1)
         return norm

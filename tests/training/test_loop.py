@@ -13,7 +13,7 @@ from minibert.evaluation.pretraining import evaluate
 from minibert.objectives.baselines import unigram
 from minibert.training.accumulation import accumulate
 from minibert.training.log import RunLog, read_log
-from minibert.training.loop import LoopSettings, train
+from minibert.training.loop import LoopSettings, in_steps, train
 from minibert.training.optimizer import AdamW, global_norm
 from minibert.training.schedule import linear_warmup_decay
 from minibert.tree import flatten, tree_map
@@ -102,17 +102,18 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
 
 
 def run(folder, m, batches, steps=6, **settings):
-    defaults = {"max_steps": steps, "log_every": 2, "eval_every": 3}
+    settings = LoopSettings(**{"max_steps": steps, "log_every": 2, "eval_every": 3, **settings})
     heldout = [batch(100), batch(101)]
     with RunLog(folder, steps, progress=False) as log:
         train(
             m,
             AdamW(m.params),
-            batches,
+            in_steps(batches, settings.gradient_accumulation_steps),
             lambda step: 1e-3 * step,
-            LoopSettings(**{**defaults, **settings}),
+            settings,
             log,
             lambda step: evaluate(m, heldout),
+            lambda step: None,
         )
 
 

@@ -1,0 +1,205 @@
+"""`Trainer`: fine-tuning with the names of Hugging Face's, on the loop of pre-training."""
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from minibert.errors import ConfigError, DataError
+from minibert.training.argument_names import known_arguments
+from minibert.training.best_model import BestModel
+from minibert.training.callbacks import CallbackHandler, TrainerCallback, TrainerControl, TrainerState
+from minibert.training.checkpoints import keep_newest, save_checkpoint, save_model
+from minibert.training.collate import RENAMED, DataCollatorWithPadding
+from minibert.training.examples import Examples, columns_of
+from minibert.training.log import LOG
+from minibert.training.loop import train
+from minibert.training.optimizer import AdamW
+from minibert.training.plan import loop_settings, step_batches
+from minibert.training.prediction import EvalPrediction, Predicted, PredictionOutput, predict
+from minibert.training.records import TrainerLog, TrainOutput, remember, speed, with_prefix
+from minibert.training.schedule import SCHEDULES
+from minibert.training.training_arguments import TrainingArguments
+
+
+class Trainer:
+    """Trains and evaluates a model on examples.
+
+    Parameters
+    ----------
+    model : Model
+        Or any object with `params` (a tree of arrays), `losses_and_grads(batch, dropout, target_counts)` and
+        `count_targets(batch)` as `minibert.models.base.Model` has them, and a call that returns an output with
+        `loss` and `logits`, by key.
+    args : TrainingArguments
+    data_collator : callable, optional
+        A list of examples -> a batch. By default `DataCollatorWithPadding`.
+    train_dataset, eval_dataset : optional
+        A sequence of dicts, or a dict of columns. Columns that the model does not take are left out.
+    processing_class : optional
+        The tokenizer: says how to pad, and is saved with the model.
+    compute_metrics : callable, optional
+        `EvalPrediction` -> {name: number}.
+    callbacks : list of TrainerCallback
+
+    Attributes
+    ----------
+    state : TrainerState
+        `state.log_history` is what was logged.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        args: TrainingArguments | None = None,
+        data_collator: Callable | None = None,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
+        compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None = None,
+        callbacks: Iterable[TrainerCallback | type] | None = None,
+        **unknown: Any,
+    ) -> None:
+        known_arguments(unknown, list(inspect.signature(Trainer).parameters), "Trainer")
+        self.model = model
+        self.args = args or TrainingArguments()
+        self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
+        self.processing_class, self.compute_metrics = processing_class, compute_metrics
+        pad = getattr(getattr(model, "config", None), "pad_token_id", None) or 0
+        self.data_collator = data_collator or DataCollatorWithPadding(processing_class, pad)
+        self.label_names = tuple(self.args.label_names or getattr(model, "labels", ("labels",)))
+        self.best = BestModel()
+        self.handler = CallbackHandler([*(callbacks or ()), self.best], self.args, model=model)
+        self.checkpoints: list[Path] = []
+
+    @property
+    def state(self) -> TrainerState:
+        """Where the run is."""
+        return self.handler.state
+
+    # Training -------------------------------------------------------------------------------
+
+    def train(self) -> TrainOutput:
+        """Train as `args` say.
+
+        Returns
+        -------
+        TrainOutput
+            (global_step, training_loss, metrics)
+
+        Raises
+        ------
+        DataError
+            If there is nothing to train on, an example has no labels, or is too long for the model.
+        TrainingError
+            If a loss is not finite: see `minibert.training.loop.train`.
+        """
+        a, examples = self.args, self._checked_examples()
+        if self.eval_dataset is None and (a.eval_strategy != "no" or a.eval_on_start):
+            raise ConfigError(f"eval_strategy is {a.eval_strategy!r}, but there is no eval_dataset: give one")
+        settings = loop_settings(a, len(examples))
+        number = math.ceil(settings.max_steps / settings.steps_per_epoch)
+        self.handler.state, self.handler.control = TrainerState(num_train_epochs=number), TrainerControl()
+        self.checkpoints = []
+        betas = (a.adam_beta1, a.adam_beta2)
+        optimizer = AdamW(self.model.params, a.learning_rate, a.weight_decay, betas, a.adam_epsilon, a.l1)
+        self.handler.context["optimizer"] = optimizer
+        warmup_steps = a.get_warmup_steps(settings.max_steps)
+
+        def learning_rate(step: int) -> float:
+            return SCHEDULES[a.lr_scheduler_type](step, a.learning_rate, warmup_steps, settings.max_steps)
+
+        start = time.perf_counter()
+        with TrainerLog(self._new_log(), settings.max_steps, not a.disable_tqdm, self.handler) as log:
+            steps = step_batches(a, examples, self.data_collator)
+            loss = train(
+                self.model, optimizer, steps, learning_rate, settings, log, self._evaluate, self._save, self.handler
+            )
+            self.best.restore(self.model.params)
+            samples = round(self.state.epoch * len(examples))
+            metrics = {**speed("train", start, samples, self.state.global_step), "train_loss": loss}
+            log.write(metrics)
+        self.handler.tell("on_train_end")
+        return TrainOutput(self.state.global_step, loss, {**metrics, "epoch": self.state.epoch})
+
+    def _checked_examples(self) -> Examples:
+        """The training examples, which must have labels and fit into the model."""
+        if self.train_dataset is None:
+            raise DataError("there is nothing to train on: give train_dataset")
+        examples = self._examples(self.train_dataset)
+        if not {RENAMED.get(name, name) for name in examples.names} & set(self.label_names):
+            raise DataError(
+                f"the dataset has the columns {', '.join(examples.dataset[0])}, but no {' or '.join(self.label_names)}"
+            )
+        return examples
+
+    # Evaluation -----------------------------------------------------------------------------
+
+    def evaluate(self, eval_dataset: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
+        """Return `eval_loss`, what `compute_metrics` returns under names that begin with `eval_`, and the speed."""
+        metrics = self._measure(self.eval_dataset if eval_dataset is None else eval_dataset, metric_key_prefix)[1]
+        remember(metrics, self.handler)
+        return {**metrics, "epoch": self.state.epoch}
+
+    def predict(self, test_dataset: Any, metric_key_prefix: str = "test") -> PredictionOutput:
+        """Return (predictions, label_ids, metrics): predictions are logits (N, ...), in the order of the dataset.
+
+        `label_ids` is None, and no loss and metric is there, if the dataset has no labels.
+        """
+        predicted, metrics = self._measure(test_dataset, metric_key_prefix)
+        return PredictionOutput(predicted.scores, predicted.labels, metrics)
+
+    def _evaluate(self, step: int) -> dict[str, float]:
+        return self._measure(self.eval_dataset, "eval")[1]
+
+    def _measure(self, dataset: Any, prefix: str) -> tuple[Predicted, dict[str, float]]:
+        if dataset is None:
+            raise DataError("there is nothing to evaluate on: give eval_dataset")
+        start, size, examples = time.perf_counter(), self.args.per_device_eval_batch_size, self._examples(dataset)
+        smoothing = self.args.label_smoothing_factor
+        predicted = predict(self.model, examples, self.data_collator, size, self.label_names, smoothing)
+        metrics = {} if predicted.loss is None else {"loss": predicted.loss}
+        if self.compute_metrics and predicted.labels is not None:
+            metrics |= self.compute_metrics(EvalPrediction(predicted.scores, predicted.labels))
+        steps = math.ceil(len(examples) / size)
+        return predicted, with_prefix(metrics, prefix) | speed(prefix, start, len(examples), steps)
+
+    def _examples(self, dataset: Any) -> Examples:
+        """The examples of a dataset, which must fit into the model."""
+        examples = Examples(dataset, columns_of(self.model) if self.args.remove_unused_columns else None)
+        limit = getattr(getattr(self.model, "config", None), "max_length", None)
+        too_long = int((examples.lengths() > limit).sum()) if limit else 0
+        if too_long:
+            raise DataError(
+                f"{too_long} of {len(examples)} examples have more than the {limit} tokens that the model has "
+                "positions for: tokenize with truncation=True"
+            )
+        return examples
+
+    # Files ----------------------------------------------------------------------------------
+
+    def save_model(self, output_dir: str | Path | None = None) -> None:
+        """Write the model, and the tokenizer if there is one, to a folder, by default `args.output_dir`."""
+        save_model(Path(output_dir or self.args.output_dir), self.model, self.processing_class)
+
+    def _save(self, step: int) -> None:
+        folder = Path(self.args.output_dir) / f"checkpoint-{step}"
+        if self.state.best_global_step == step:
+            self.state.best_model_checkpoint = str(folder)
+        save_checkpoint(folder, self.model, self.processing_class, self.state)
+        best = Path(self.state.best_model_checkpoint) if self.state.best_model_checkpoint else None
+        self.checkpoints = keep_newest([*self.checkpoints, folder], self.args.save_total_limit, best)
+
+    def _new_log(self) -> Path | None:
+        """The folder for a new log, if anything is to be written."""
+        if self.args.save_strategy == "no":
+            return None
+        folder = Path(self.args.output_dir)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / LOG).unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another output_dir") from error
+        return folder
