@@ -251,7 +251,7 @@ class BertModel(Model):
         dropout_key : (seed, step), optional
             Which units to drop. None: no dropout.
         """
-        if "pooler" not in self.params or len(self.parts) > 1:
+        if type(self).backward is not BertModel.backward:
             raise DataError(f"{type(self).__name__} has a head already: use losses_and_grads, or a class without head")
         key = None if dropout_key is None else ops_dropout_key(*dropout_key)
         hidden, cache = bert(self.check(input_ids, attention_mask, token_type_ids), self.params, self.config, key)
