@@ -1,10 +1,14 @@
 """What every model offers: parameters, a loss with its gradients, and checkpoint folders."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minibert.blocks.losses import LossPart
 from minibert.dispatch import backward_once
@@ -18,6 +22,9 @@ from minibert.models.safetensors_file import Stored
 from minibert.models.weights import WEIGHTS, read_weights, refuse_pickles
 from minibert.ops import dropout_key
 from minibert.tree import Tree, tree_size
+
+if TYPE_CHECKING:
+    from minibert.training.records import TrainOutput
 
 DTYPES = ("float32", "float64")
 BODY = ("embeddings", "encoder", "decoder", "final_norm")  # what no head can do without; heads may be missing
@@ -116,6 +123,12 @@ class Model:
         """
         losses, grads = self.losses_and_grads(batch, dropout_key, target_counts)
         return losses.total, grads
+
+    def fit(self, encodings: Mapping[str, Any], labels: ArrayLike, **options: Any) -> TrainOutput:
+        """Train on what a tokenizer returned for texts, and their labels: see `minibert.training.fit.fit`."""
+        from minibert.training.fit import fit  # upwards, for convenience: the mathematics needs no trainer
+
+        return fit(self, encodings, labels, **options)
 
     def num_parameters(self) -> int:
         """Return the number of scalars in all parameters."""

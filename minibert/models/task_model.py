@@ -4,10 +4,7 @@ A new head is a class with five short methods: `init_head`, `head` and `head_bac
 `minibert.blocks.classifiers`), and `loss` and `count` where its labels are not one class of C at each place.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,9 +24,6 @@ from minibert.models.names import NameTable
 from minibert.models.safetensors_file import Stored
 from minibert.ops import IGNORE_INDEX, fold_in
 from minibert.tree import Tree
-
-if TYPE_CHECKING:
-    from minibert.training.records import TrainOutput
 
 
 class Scores(NamedTuple):
@@ -119,12 +113,6 @@ class TaskModel(Model):
         """Return the gradients of the loss."""
         dhidden, dhead = self.head_backward(self.loss_backward(cache.loss), cache.head)  # (B, T, D)
         return {**self.body_backward(dhidden, cache.body), **dhead}
-
-    def fit(self, encodings: Mapping[str, Any], labels: ArrayLike, **options: Any) -> TrainOutput:
-        """Train on what a tokenizer returned and labels: see `minibert.training.fit.fit` for the options."""
-        from minibert.training.fit import fit  # upwards, for convenience: the mathematics here needs no trainer
-
-        return fit(self, encodings, labels, **options)
 
     def predict(
         self, batch: dict[str, Any], labels: dict[str, ArrayLike | None], states: bool, attentions: bool
