@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from minibert.blocks.embeddings import EmbeddingsCache, embeddings, embeddings_backward
 from minibert.blocks.encoder import EncoderLayerCache, encoder_layer, encoder_layer_backward
 from minibert.blocks.feed_forward import TANH_FORM
-from minibert.blocks.heads import PoolerCache, pooler, pooler_backward
+from minibert.blocks.heads import pooler
 from minibert.blocks.stack import LayerSettings, stack, stack_backward
 from minibert.blocks.token_vectors import known_ids
 from minibert.errors import DataError
@@ -27,10 +27,10 @@ from minibert.models.inputs import check_ids, visible_keys
 from minibert.models.label_config import LabelConfig
 from minibert.models.names import Loaded, NameTable, from_hf, renamed
 from minibert.models.outputs import EncoderOutput
+from minibert.models.own_head import OwnHead
 from minibert.models.safetensors_file import Stored
-from minibert.ops import dropout_key as ops_dropout_key
 from minibert.ops import fold_in
-from minibert.tree import Tree, tree_map
+from minibert.tree import Tree
 
 
 @dataclass
@@ -141,13 +141,7 @@ def bert_backward(dhidden: np.ndarray, cache: BertCache, dtoken: np.ndarray | No
     return {"embeddings": embeddings_backward(dx, cache.embeddings, dtoken), "encoder": dencoder}
 
 
-class BodyCache(NamedTuple):
-    shape: tuple[int, ...]  # (B, T, D) of the last hidden state
-    bert: BertCache
-    pooler: PoolerCache
-
-
-class BertModel(Model):
+class BertModel(OwnHead, Model):
     """BERT without a head: the last hidden state and the pooled [CLS] vector.
 
     The classes with heads share all of this. They differ in which heads their parameters hold:
@@ -155,6 +149,7 @@ class BertModel(Model):
     """
 
     config_class = BertConfig
+    body, body_backward = staticmethod(bert), staticmethod(bert_backward)
     parts: ClassVar[tuple[str, ...]] = ("pooler",)
     tied: ClassVar[dict[str, str]] = TWINS
     draw: ClassVar[Callable] = staticmethod(truncated_normal)  # the distribution of initial weights
@@ -234,55 +229,6 @@ class BertModel(Model):
         hidden, pictures = self._encode(inputs, output_hidden_states, output_attentions)
         pooled, _ = pooler(hidden[:, 0], self.params["pooler"])
         return EncoderOutput(hidden, pooled, **pictures)
-
-    def forward(
-        self,
-        input_ids: ArrayLike,
-        attention_mask: ArrayLike | None = None,
-        token_type_ids: ArrayLike | None = None,
-        dropout_key: tuple[int, int] | None = None,
-    ) -> tuple[EncoderOutput, BodyCache]:
-        """Like a call, for a head of your own: also return what `backward` needs.
-
-        Parameters
-        ----------
-        input_ids, attention_mask, token_type_ids : (B, T)
-            As for a call.
-        dropout_key : (seed, step), optional
-            Which units to drop. None: no dropout.
-        """
-        if type(self).backward is not BertModel.backward:
-            raise DataError(f"{type(self).__name__} has a head already: use losses_and_grads, or a class without head")
-        key = None if dropout_key is None else ops_dropout_key(*dropout_key)
-        hidden, cache = bert(self.check(input_ids, attention_mask, token_type_ids), self.params, self.config, key)
-        pooled, pooler_cache = pooler(hidden[-1][:, 0], self.params["pooler"])  # (B, D)
-        return EncoderOutput(hidden[-1], pooled), BodyCache(hidden[-1].shape, cache, pooler_cache)
-
-    def backward(
-        self,
-        cache: BodyCache,
-        dlast_hidden_state: np.ndarray | None = None,
-        dpooler_output: np.ndarray | None = None,
-    ) -> Tree:
-        """Return the gradients of a loss by every parameter, from its gradients by the outputs of `forward`.
-
-        The last hidden state is an output and what the pooler reads: where both have a gradient, they add up.
-
-        Parameters
-        ----------
-        cache : of `forward`
-        dlast_hidden_state : (B, T, D), optional
-        dpooler_output : (B, D), optional
-            None: the loss does not depend on it.
-        """
-        dhidden = np.zeros(cache.shape, self.dtype)  # (B, T, D)
-        if dlast_hidden_state is not None:
-            dhidden += dlast_hidden_state
-        dpooler = tree_map(np.zeros_like, self.params["pooler"])
-        if dpooler_output is not None:
-            dfirst, dpooler = pooler_backward(dpooler_output, cache.pooler)  # (B, D)
-            dhidden[:, 0] += dfirst
-        return {**bert_backward(dhidden, cache.bert), "pooler": dpooler}
 
     def _encode(
         self, inputs: BertInput, output_hidden_states: bool, output_attentions: bool

@@ -17,7 +17,7 @@ from minibert.blocks.encoder import EncoderLayerCache
 from minibert.blocks.task_losses import SpanLossCache, span_loss, span_loss_backward
 from minibert.errors import ConfigError, DataError
 from minibert.models.base import Losses
-from minibert.models.bert import BertCache, BertInput, BertModel, bert, bert_backward
+from minibert.models.bert import BertCache, BertInput, BertModel
 from minibert.models.bert_names import canonical, name_table
 from minibert.models.initialise import linear_params
 from minibert.models.inputs import check_ids
@@ -32,7 +32,6 @@ from minibert.tree import Tree
 class BertBody(BertModel):
     """BERT's layers as the body of a `TaskModel`, and the names in its checkpoints."""
 
-    body, body_backward = staticmethod(bert), staticmethod(bert_backward)
     prefix = "bert."
 
     def layer_caches(self, cache: BertCache) -> list[EncoderLayerCache]:

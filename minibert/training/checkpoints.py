@@ -2,16 +2,40 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from minibert.errors import ConfigError
 from minibert.files import write_whole
 from minibert.training.callbacks import TrainerState
+from minibert.training.log import LOG
 from minibert.tree import flatten
 
 STATE = "trainer_state.json"
+
+
+@contextmanager
+def output_folder(folder: Path) -> Iterator[Path]:
+    """Let a `with` block write checkpoints and a new log into `folder`.
+
+    If it fails before the first checkpoint, a folder that was not there before is gone again.
+    """
+    existed = folder.is_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOG).unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another output_dir") from error
+    try:
+        yield folder
+    except BaseException:
+        if not existed and {path.name for path in folder.iterdir()} <= {LOG}:
+            shutil.rmtree(folder)
+        raise
 
 
 def save_model(folder: Path, model: Any, tokenizer: Any = None) -> None:

@@ -4,6 +4,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,9 @@ from minibert.errors import ConfigError, DataError
 from minibert.training.argument_names import known_arguments
 from minibert.training.best_model import BestModel
 from minibert.training.callbacks import CallbackHandler, TrainerCallback, TrainerControl, TrainerState
-from minibert.training.checkpoints import keep_newest, save_checkpoint, save_model
+from minibert.training.checkpoints import keep_newest, output_folder, save_checkpoint, save_model
 from minibert.training.collate import RENAMED, DataCollatorWithPadding
 from minibert.training.examples import Examples, columns_of
-from minibert.training.log import LOG
 from minibert.training.loop import train
 from minibert.training.optimizer import AdamW
 from minibert.training.plan import loop_settings, step_batches
@@ -112,7 +112,8 @@ class Trainer:
             return SCHEDULES[a.lr_scheduler_type](step, a.learning_rate, warmup_steps, settings.max_steps)
 
         start = time.perf_counter()
-        with TrainerLog(self._new_log(), settings.max_steps, not a.disable_tqdm, self.handler) as log:
+        writing = nullcontext() if a.save_strategy == "no" else output_folder(Path(a.output_dir))
+        with writing as folder, TrainerLog(folder, settings.max_steps, not a.disable_tqdm, self.handler) as log:
             steps = step_batches(a, examples, self.data_collator)
             loss = train(
                 self.model, optimizer, steps, learning_rate, settings, log, self._evaluate, self._save, self.handler
@@ -191,15 +192,3 @@ class Trainer:
         save_checkpoint(folder, self.model, self.processing_class, self.state)
         best = Path(self.state.best_model_checkpoint) if self.state.best_model_checkpoint else None
         self.checkpoints = keep_newest([*self.checkpoints, folder], self.args.save_total_limit, best)
-
-    def _new_log(self) -> Path | None:
-        """The folder for a new log, if anything is to be written."""
-        if self.args.save_strategy == "no":
-            return None
-        folder = Path(self.args.output_dir)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / LOG).unlink(missing_ok=True)
-        except OSError as error:
-            raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another output_dir") from error
-        return folder

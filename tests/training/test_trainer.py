@@ -10,6 +10,9 @@ from trainer_cases import accuracy, arguments, examples, model, same
 import minibert
 from minibert import DataCollatorWithPadding, EarlyStoppingCallback, Trainer, TrainerCallback
 from minibert.errors import ConfigError, DataError
+from minibert.finetuning.peft_config import LoraConfig
+from minibert.finetuning.peft_model import PeftModel, get_peft_model
+from minibert.frozen import trainable
 from minibert.training.callbacks import TrainerState
 from minibert.training.fit import fit
 from minibert.training.loop import take_step
@@ -382,8 +385,37 @@ def rows_with(**changes):
 )
 def test_data_that_cannot_be_trained_on(tmp_path, rows, message):
     with pytest.raises(DataError, match=message):
-        Trainer(model(), arguments(tmp_path / "new"), train_dataset=rows).train()
-    assert not (tmp_path / "new").exists()
+        Trainer(model(), arguments(tmp_path / "new", save_strategy="epoch"), train_dataset=rows).train()
+    assert not (tmp_path / "new").exists()  # nothing half-written
+
+
+def test_an_output_folder_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="choose another output_dir"):
+        run(tmp_path / "file", save_strategy="epoch")
+
+
+def test_adapters_train_and_what_is_frozen_keeps_its_bits(tmp_path):
+    config = LoraConfig(r=2, lora_alpha=4)
+    m = get_peft_model(model(), config)
+    before = tree_map(np.copy, m.params)
+    options = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
+    trainer, _ = run(tmp_path, m, n=64, gradient_accumulation_steps=2, weight_decay=0.1, l1=1e-3, **options)
+    moved = {name for name, array in flatten(m.params).items() if not np.array_equal(array, flatten(before)[name])}
+    assert moved == set(flatten(trainable(m.params)))
+    opened = PeftModel.from_pretrained(model(), trainer.state.best_model_checkpoint)
+    assert same(trainable(m.params), opened.params)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_both_backends_train_to_the_same(tmp_path, backend):
+    m = model(dtype="float64")
+    with minibert.backend(backend):
+        run(tmp_path, m, n=24)
+    reference = model(dtype="float64")
+    run(tmp_path, reference, n=24)
+    for name, array in flatten(reference.params).items():  # 6 steps of AdamW: see the tolerance above
+        np.testing.assert_allclose(flatten(m.params)[name], array, rtol=0, atol=1e-7, err_msg=name)
 
 
 def test_what_is_missing_is_said_before_anything_runs(tmp_path):
