@@ -59,7 +59,7 @@ class OwnHead:
         dlast_hidden_state: np.ndarray | None = None,
         dpooler_output: np.ndarray | None = None,
     ) -> Tree:
-        """Return the gradients of a loss by every parameter, from its gradients by the outputs of `forward`; what is Frozen is left out.
+        """Return the gradients of a loss by every parameter that may train, from those by the outputs of `forward`.
 
         The last hidden state is an output and what the pooler reads: where both have a gradient, they add up.
 

@@ -72,7 +72,7 @@ class TrainerCallback:
         """After a record, `logs`, was logged."""
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """After an evaluation, which gave `metrics`."""
+        """After an evaluation in the course of training, which gave `metrics`."""
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """After a checkpoint was written."""
