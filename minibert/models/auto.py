@@ -12,6 +12,7 @@ from minibert.models.base import Model
 from minibert.models.bodies import BODIES
 from minibert.models.config import Config
 from minibert.models.families import FAMILIES, family_named, family_of_folder
+from minibert.models.tasks import TASKS
 
 
 class AutoConfig:
@@ -49,7 +50,7 @@ class _AutoModel:
         ----------
         folder : str or Path
         **options
-            Of `from_pretrained` of that class: `dtype`, `output_loading_info`.
+            Of `from_pretrained` of that class: `dtype`, `output_loading_info`; for a task `num_labels` and the like.
 
         Raises
         ------
@@ -101,3 +102,27 @@ class AutoModelForCausalLM(_AutoModel):
     """The model that writes: `GPT2LMHeadModel`, `OpenAIGPTLMHeadModel`."""
 
     classes = _learning("clm")
+
+
+class AutoModelForSequenceClassification(_AutoModel):
+    """The model that decides about a whole text: `BertForSequenceClassification`, ..."""
+
+    classes = TASKS["sequence-classification"]
+
+
+class AutoModelForTokenClassification(_AutoModel):
+    """The model that labels each token: `BertForTokenClassification`, ..."""
+
+    classes = TASKS["token-classification"]
+
+
+class AutoModelForQuestionAnswering(_AutoModel):
+    """The model that finds an answer in a text: `BertForQuestionAnswering`, ..."""
+
+    classes = TASKS["question-answering"]
+
+
+class AutoModelForMultipleChoice(_AutoModel):
+    """The model that chooses between texts: `BertForMultipleChoice`, ..."""
+
+    classes = TASKS["multiple-choice"]

@@ -29,6 +29,14 @@ CHOICES = [  # Auto class, {model_type: class}
             )
         ),
     ),
+    *(
+        (f"AutoModelFor{task}", {"bert": f"BertFor{task}", "roberta": f"RobertaFor{task}"})
+        for task in ("TokenClassification", "QuestionAnswering", "MultipleChoice")
+    ),
+    (
+        "AutoModelForSequenceClassification",
+        {name.lower(): f"{name}ForSequenceClassification" for name in ("Bert", "Roberta", "GPT2")},
+    ),
 ]
 
 
