@@ -29,7 +29,10 @@ class PredictionOutput(NamedTuple):
 
 
 class Predicted(NamedTuple):
-    """Scores and labels in the order of the examples, and the mean loss over all targets, if there are labels."""
+    """Scores and labels in the order of the examples, and the mean loss over all targets, if there are labels.
+
+    A loss that is a sum, as of spans, has one number of targets a batch: that of its parts together.
+    """
 
     scores: Arrays
     labels: Arrays | None
