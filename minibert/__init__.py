@@ -3,6 +3,9 @@
 from minibert.datasets import ClassLabel, Dataset, DatasetDict, load_dataset
 from minibert.dispatch import backend, get_backend, no_grad, set_backend, watch
 from minibert.errors import MinibertError
+from minibert.finetuning.methods import adapt
+from minibert.finetuning.peft_config import LoraConfig, PromptTuningConfig
+from minibert.finetuning.peft_model import PeftModel, get_peft_model
 from minibert.models.auto import (
     AutoConfig,
     AutoModel,
@@ -79,10 +82,13 @@ __all__ = [
     "GPT2LMHeadModel",
     "GPT2Model",
     "GPT2Tokenizer",
+    "LoraConfig",
     "MinibertError",
     "OpenAIGPTConfig",
     "OpenAIGPTLMHeadModel",
     "OpenAIGPTModel",
+    "PeftModel",
+    "PromptTuningConfig",
     "RobertaConfig",
     "RobertaForMaskedLM",
     "RobertaForMultipleChoice",
@@ -95,8 +101,10 @@ __all__ = [
     "Trainer",
     "TrainerCallback",
     "TrainingArguments",
+    "adapt",
     "backend",
     "get_backend",
+    "get_peft_model",
     "load_dataset",
     "no_grad",
     "pipeline",
