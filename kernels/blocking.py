@@ -32,7 +32,7 @@ TASKS = 16  # of a round, if it is large: so that a thread that is held up does 
 TASK_WORK = 1e6  # multiply-adds of a task at least, about 20 microseconds
 TOGETHER_WORK = 32e6  # of many products, those with fewer multiply-adds than this go to one thread each
 TINY_WORK = 32e3  # with no more multiply-adds than this, NumPy does it
-SERIAL_WORK = 1e6  # with fewer multiply-adds in all, one thread does everything: starting the others takes a while
+SERIAL_WORK = 2e6  # with fewer multiply-adds in all, one thread does everything: starting the others takes a while
 
 
 class Plan(NamedTuple):
