@@ -38,6 +38,7 @@ from minibert.models.roberta_tasks import (
 from minibert.pipelines.pipeline import pipeline
 from minibert.sentence_encoder import SentenceEncoder
 from minibert.tokenizers import AutoTokenizer, BertTokenizer, CharTokenizer, GPT2Tokenizer, RobertaTokenizer
+from minibert.tracing import trace
 from minibert.training.best_model import EarlyStoppingCallback
 from minibert.training.callbacks import TrainerCallback
 from minibert.training.collate import DataCollatorWithPadding
@@ -109,5 +110,6 @@ __all__ = [
     "no_grad",
     "pipeline",
     "set_backend",
+    "trace",
     "watch",
 ]

@@ -35,6 +35,7 @@ class Call(NamedTuple):
     kwargs: dict[str, Any]
     result: Any
     seconds: float
+    start: float  # on the clock of time.perf_counter: an op that calls others begins before them, and ends after
 
 
 def op(function: Callable) -> Callable:
@@ -49,14 +50,21 @@ def op(function: Callable) -> Callable:
             _check_cache(active, args[1])
         if not _watchers:
             return active(*args, **kwargs)
-        start = time.perf_counter()
-        result = active(*args, **kwargs)
-        call = Call(name, args, kwargs, result, time.perf_counter() - start)
-        for watcher in _watchers:
-            watcher(call)
-        return result
+        return _watched(name, active, args, kwargs)
 
     return run
+
+
+def _watched(name: str, active: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Run an op and show it to every watcher; what a watcher returns takes the result's place."""
+    start = time.perf_counter()
+    result = active(*args, **kwargs)
+    call = Call(name, args, kwargs, result, time.perf_counter() - start, start)
+    for watcher in _watchers:
+        replacement = watcher(call)
+        if replacement is not None:
+            call = call._replace(result=replacement)
+    return call.result
 
 
 def _check_cache(function: Callable, cache: Any) -> None:
@@ -109,8 +117,11 @@ def backend(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def watch(watcher: Callable[[Call], None]) -> Iterator[None]:
-    """Show `watcher` each op that runs inside a `with` block, after it ran."""
+def watch(watcher: Callable[[Call], Any]) -> Iterator[None]:
+    """Show `watcher` each op that runs inside a `with` block, after it ran.
+
+    What it returns, unless that is None, goes on in the place of the op's result.
+    """
     _watchers.append(watcher)
     try:
         yield

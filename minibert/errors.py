@@ -29,5 +29,9 @@ class MissingExtraError(MinibertError, ImportError):
     """A feature needs packages of an optional extra that is not installed."""
 
 
+class TraceError(MinibertError, LookupError):
+    """A place in a model at which no op ran, or a replacement that does not fit there."""
+
+
 class TrainingError(MinibertError, ArithmeticError):
     """Training cannot go on, for example because the loss is not a number."""

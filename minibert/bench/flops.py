@@ -7,20 +7,17 @@ backward products of the same size, x W, dy W^T and x^T dy. What a side computes
 from minibert.bench.sizes import Sizes
 from minibert.models.bert import BertConfig
 from minibert.models.gpt2 import GPT2Config
+from minibert.work import attention_product, product
 
 
 def products(rows: int, n_in: int, n_out: int) -> int:
     """Forward and backward of a linear layer: 6 rows n_in n_out."""
-    return 6 * rows * n_in * n_out
+    return 3 * product(rows, n_in, n_out)
 
 
 def attention(B: int, H: int, T: int, K: int, causal: bool = False) -> int:
-    """Forward 2 products (scores, output), backward 4 (dv, dprobs, dq, dk), each 2 B H T T K.
-
-    In causal order a query sees half of the keys and itself: T (T + 1) / 2 pairs instead of T T.
-    """
-    pairs = T * (T + 1) // 2 if causal else T * T
-    return 6 * 2 * B * H * pairs * K
+    """Forward 2 products (scores, output), backward 4 (dv, dprobs, dq, dk): see `attention_product`."""
+    return 6 * attention_product(B, H, T, T, K, causal)
 
 
 def training_step(config: BertConfig, B: int, T: int, masked: int) -> int:
