@@ -12,8 +12,9 @@ import numpy as np
 
 from minibert.blocks.attention import merge_heads, split_heads
 from minibert.blocks.feed_forward import feed_forward
+from minibert.blocks.projection import projection
 from minibert.blocks.stack import LayerSettings
-from minibert.ops import add_norm, attention, linear
+from minibert.ops import add_norm, attention
 from minibert.tree import Tree
 
 
@@ -62,11 +63,11 @@ def packed_self_attention(x: np.ndarray, p: Tree, heads: int, runs: list[Run]) -
 
     x (N, D), p {qkv, output}  ->  y (N, D).
     """
-    qkv, _ = linear(x, p["qkv"]["weight"], p["qkv"]["bias"])  # (N, 3D)
+    qkv, _ = projection(x, p["qkv"])  # (N, 3D)
     merged = np.empty_like(x)  # (N, D)
     for run in runs:
         q, k, v = split_heads(run.batch(qkv), heads)  # (B, H, T, K) each
         out, _ = attention(q, k, v, None, 1 / math.sqrt(q.shape[-1]))  # (B, H, T, K)
         run.batch(merged)[...] = merge_heads(out)  # (B, T, D)
-    y, _ = linear(merged, p["output"]["weight"], p["output"]["bias"])  # (N, D)
+    y, _ = projection(merged, p["output"])  # (N, D)
     return y

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
+from minibert.blocks.cosines import EPS
 from minibert.blocks.packed import runs_of
+from minibert.blocks.text_vectors import text_vectors
 from minibert.data.released_models import model_folder
 from minibert.dispatch import no_grad
 from minibert.errors import CheckpointError, ConfigError, DataError
 from minibert.models.bert import BertModel
 from minibert.models.bodies import open_body
 from minibert.models.packed_bert import packed_bert
-from minibert.ops import l2_normalise, mean_pooling
+from minibert.ops import l2_normalise
 from minibert.sentence_encoder.batches import batches_by_length
 from minibert.sentence_encoder.recipe import Recipe, read_recipe, write_recipe
-from minibert.sentence_encoder.similarity import EPS, cosine_similarity
+from minibert.sentence_encoder.similarity import cosine_similarity
 from minibert.tokenizers import AutoTokenizer
 from minibert.tokenizers.auto import with_face
+from minibert.tree import Tree
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from minibert.tokenizers.base import PretrainedTokenizer
+    from minibert.training.callbacks import TrainerCallback
+    from minibert.training.records import TrainOutput
 
 
 class SentenceEncoder:
@@ -114,7 +119,7 @@ class SentenceEncoder:
             In the order of the sentences. Those that are longer than `max_seq_length` tokens are cut, with a warning.
         """
         one = isinstance(sentences, str)
-        rows = self._tokens([sentences] if one else sentences)
+        rows = self.tokens([sentences] if one else sentences)
         vectors = np.empty((len(rows), self.model.config.hidden_size), self.model.dtype)  # (N, D)
         with no_grad(), tqdm(total=len(rows), unit="sentence", disable=not show_progress_bar) as bar:
             for batch in batches_by_length([len(row) for row in rows], batch_size):
@@ -128,8 +133,67 @@ class SentenceEncoder:
         """Return the cosines of vectors a (N, D) and b (M, D): (N, M)."""
         return cosine_similarity(a, b)
 
-    def _tokens(self, sentences: Sequence[str]) -> list[list[int]]:
-        """Return the ids of each sentence, cut to `max_seq_length`."""
+    def fit(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        scores: Sequence[float] | None = None,
+        validation_data: Any = None,
+        scale: float = 20.0,
+        callbacks: Iterable[TrainerCallback | type] | None = None,
+        **options: Any,
+    ) -> TrainOutput:
+        """Train on pairs of texts, so that the cosine says how alike the two of a pair are.
+
+        Parameters
+        ----------
+        pairs : sequence of (str, str)
+        scores : sequence of float, optional
+            How alike the two are, within -1..1: see `cosine_regression_loss` of `minibert.blocks.pair_losses`. None:
+            the two of each pair belong together, and with the texts of other pairs they do not: see
+            `contrastive_loss` there. It learns more from large batches, in which no text stands twice.
+        validation_data : pairs, or (pairs, scores) if there are scores, optional
+            Evaluated after each epoch: the loss, and with scores the correlations `eval_pearson` and `eval_spearman`.
+        scale : float
+            For pairs without scores: what cosines are multiplied with.
+        callbacks : list of TrainerCallback, optional
+        **options
+            Of `TrainingArguments`. Unless they say otherwise nothing is written; a checkpoint is what
+            `save_pretrained` writes.
+
+        Raises
+        ------
+        DataError
+            If a pair is not two texts, or the scores do not fit.
+        ConfigError
+            If pairs without scores would be alone in their batch.
+        """
+        from minibert.sentence_encoder.fit import fit_pairs
+
+        return fit_pairs(self, pairs, scores, validation_data, scale, callbacks, **options)
+
+    def loss_and_grads(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        scores: Sequence[float] | None = None,
+        scale: float = 20.0,
+        dropout_key: tuple[int, int] | None = None,
+    ) -> tuple[float, Tree]:
+        """Return the loss that `fit` minimises, of these pairs as one batch, and its gradients by `model.params`.
+
+        Parameters
+        ----------
+        pairs, scores, scale
+            As for `fit`.
+        dropout_key : (seed, step), optional
+            Which units to drop. None: no dropout.
+        """
+        from minibert.sentence_encoder.fit import pair_batch, pairs_model
+
+        batch = pair_batch(self, pairs, scores)
+        return pairs_model(self, scores, scale).loss_and_grads(**batch, dropout_key=dropout_key)
+
+    def tokens(self, sentences: Iterable[str]) -> list[list[int]]:
+        """Return the ids of each sentence, cut to `max_seq_length` with a warning."""
         sentences = list(sentences)
         for i, sentence in enumerate(sentences):
             if not isinstance(sentence, str):
@@ -153,13 +217,4 @@ class SentenceEncoder:
         ids = np.fromiter(chain.from_iterable(rows), np.int64)  # (N,)
         hidden = packed_bert(self.model, ids, runs)  # (N, D)
         states = (run.batch(hidden) for run in runs)  # (B_r, T_r, D) each
-        pool = _mean if self.recipe.pooling == "mean" else _first
-        return np.concatenate([pool(x) for x in states])  # (B, D)
-
-
-def _mean(x: np.ndarray) -> np.ndarray:
-    return mean_pooling(x, None)[0]
-
-
-def _first(x: np.ndarray) -> np.ndarray:
-    return x[:, 0]
+        return np.concatenate([text_vectors(x, None, self.recipe.pooling)[0] for x in states])  # (B, D)

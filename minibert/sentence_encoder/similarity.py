@@ -4,10 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minibert.blocks.cosines import all_cosines
 from minibert.errors import ConfigError, DataError
-from minibert.ops import l2_normalise
-
-EPS = 1e-12  # shorter vectors count as none: their cosines are 0
 
 
 class Neighbour(NamedTuple):
@@ -22,7 +20,7 @@ def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a, b = np.atleast_2d(a), np.atleast_2d(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise DataError(f"embeddings to compare must be (N, D) and (M, D) of one width D; got {a.shape} and {b.shape}")
-    return l2_normalise(a, EPS)[0] @ l2_normalise(b, EPS)[0].T  # (N, M)
+    return all_cosines(a, b)[0]  # (N, M)
 
 
 def nearest(query: np.ndarray, embeddings: np.ndarray, top_k: int) -> list[Neighbour]:

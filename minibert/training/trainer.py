@@ -130,7 +130,8 @@ class Trainer:
         if self.train_dataset is None:
             raise DataError("there is nothing to train on: give train_dataset")
         examples = self._examples(self.train_dataset)
-        if not {RENAMED.get(name, name) for name in examples.names} & set(self.label_names):
+        names = {RENAMED.get(name, name) for name in examples.names}
+        if self.label_names and not names & set(self.label_names):  # a model may learn without labels
             raise DataError(
                 f"the dataset has the columns {', '.join(examples.dataset[0])}, but no {' or '.join(self.label_names)}"
             )
