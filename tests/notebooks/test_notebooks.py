@@ -1,0 +1,59 @@
+"""Every notebook runs from a clean kernel and says what it says in the repository; its exercises can be solved."""
+
+import json
+
+import nbformat
+import pytest
+
+nbclient = pytest.importorskip("nbclient", reason='running notebooks needs pip install -e ".[test]"')
+
+from notebook_runner import FOLDER, NAMES, Lesson, solutions_of, tagged, text  # noqa: E402
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def lesson(request, tmp_path_factory):
+    lesson = Lesson(request.param)
+    lesson.verdicts = lesson.run(tmp_path_factory.mktemp("lesson"), solutions_of(lesson.name))
+    return lesson
+
+
+def test_it_prints_what_is_committed(lesson):
+    assert list(lesson.differences()) == []
+
+
+def test_its_key_numbers_are_the_committed_ones(lesson):
+    assert tagged(lesson.now, "key-numbers")
+    assert list(lesson.changed_numbers()) == []
+
+
+def test_no_exercise_is_answered_and_each_solution_is_right(lesson):
+    before = [line for cell in tagged(lesson.now, "check") for line in text(cell).splitlines()]
+    after = [line for verdict in lesson.verdicts for line in verdict.splitlines()]
+    assert len(before) >= 2
+    assert all(line.endswith("not answered yet.") for line in before), before
+    assert all(line.endswith("right.") for line in after), after
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_have_alt_text_and_are_small(name):
+    path = FOLDER / f"{name}.ipynb"
+    pictures = [
+        output
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    assert pictures
+    assert all(len(picture.metadata["image/png"]["alt"]) > 20 for picture in pictures)
+    assert path.stat().st_size < 500_000
+
+
+def test_a_changed_number_is_found():
+    lesson = Lesson(NAMES[0])
+    (cell,) = tagged(lesson.now, "key-numbers")
+    numbers = json.loads(text(cell))
+    name = next(name for name, value in numbers.items() if value)
+    numbers[name] *= 1 + 1e-4
+    cell.outputs[0].text = json.dumps(numbers)
+    assert [name in message for message in lesson.changed_numbers()] == [True]
