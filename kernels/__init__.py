@@ -15,6 +15,7 @@ from minibert.kernels.linear import linear, linear_backward
 from minibert.kernels.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_backward
 from minibert.kernels.linear_gelu import linear_gelu, linear_gelu_backward
 from minibert.kernels.norm import layer_norm, layer_norm_backward
+from minibert.kernels.soft_threshold import soft_threshold
 
 from minibert.allocator import keep_freed_memory
 
@@ -44,6 +45,7 @@ __all__ = [
     "linear_cross_entropy_backward",
     "linear_gelu",
     "linear_gelu_backward",
+    "soft_threshold",
     "square_sum",
     "tanh",
     "tanh_backward",

@@ -95,7 +95,7 @@ def fit(args: PretrainArguments, model: Model, batches: Batches, examples: Batch
         seed=args.seed,
     )
     steps = in_steps((batch for _, batch in batches.forever()), args.gradient_accumulation_steps)
-    optimizer = AdamW(model.params, args.learning_rate, args.weight_decay, betas=(0.9, args.adam_beta2))
+    optimizer = AdamW(model.params, args.learning_rate, args.weight_decay, betas=(0.9, args.adam_beta2), l1=args.l1)
 
     def learning_rate(step: int) -> float:
         return linear_warmup_decay(step, args.learning_rate, args.warmup_steps, args.max_steps)

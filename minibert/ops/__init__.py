@@ -22,6 +22,7 @@ from minibert.ops.mean_squared_error import mean_squared_error, mean_squared_err
 from minibert.ops.norm import layer_norm, layer_norm_backward
 from minibert.ops.pooling import mean_pooling, mean_pooling_backward
 from minibert.ops.smoothed_cross_entropy import smoothed_cross_entropy, smoothed_cross_entropy_backward
+from minibert.ops.soft_threshold import soft_threshold
 
 __all__ = [
     "IGNORE_INDEX",
@@ -64,6 +65,7 @@ __all__ = [
     "mean_squared_error_backward",
     "smoothed_cross_entropy",
     "smoothed_cross_entropy_backward",
+    "soft_threshold",
     "square_sum",
     "tanh",
     "tanh_backward",

@@ -54,6 +54,7 @@ class PretrainArguments:
         "run has to spare",
     )
     weight_decay: float = option(0.01, "decoupled weight decay, on matrices and tables only")
+    l1: float = option(0.0, "L1 penalty (proximal) beside it, on the same: small weights become exactly 0")
     max_grad_norm: float = option(1.0, "the gradient is scaled down to this norm where it is larger")
     gradient_accumulation_steps: int = option(1, "batches that make one step")
     initializer_range: float = option(
@@ -118,8 +119,9 @@ class PretrainArguments:
             )
         if not 0 <= self.adam_beta2 < 1:
             raise ConfigError(f"--adam_beta2 must be at least 0 and less than 1, but is {self.adam_beta2}")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise ConfigError(f"--weight_decay must not be negative, but is {self.weight_decay}")
+        for name in ("weight_decay", "l1"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"--{name} must not be negative, but is {getattr(self, name)}")
         if self.blas_threads < 0:
             raise ConfigError(f"--blas_threads must not be negative, but is {self.blas_threads}")
         if self.seed < 0:

@@ -5,22 +5,13 @@ import math
 import numpy as np
 
 from minibert.frozen import trainable
-from minibert.ops import adamw, square_sum
+from minibert.ops import adamw, soft_threshold, square_sum
 from minibert.tree import Tree, flatten, tree_map
 
 
 def global_norm(grads: Tree) -> float:
     """Return sqrt(sum of squares of all elements of all gradients)."""
     return math.sqrt(square_sum([g for g in flatten(grads).values() if g is not None]))
-
-
-def soft_threshold(theta: np.ndarray, threshold: float) -> None:
-    """theta <- sign(theta) max(|theta| - threshold, 0), in place.
-
-    The proximal step of L1 (Parikh & Boyd 2014, "Proximal algorithms", section 6.5.2): of all x, it minimises
-    threshold |x| + (x - theta)^2 / 2. Unlike a gradient of |theta|, it makes zeros that stay zero.
-    """
-    np.copyto(theta, np.sign(theta) * np.maximum(np.abs(theta) - theta.dtype.type(threshold), 0))
 
 
 class AdamW:
@@ -82,6 +73,5 @@ class AdamW:
             arrays = [[tree[name] for name in learned] for tree in trees]
             adamw(*arrays, self.t, self.lr, *self.betas, self.eps, decay, scale)
             if l1:
-                for theta in arrays[0]:
-                    soft_threshold(theta, self.lr * l1)
+                soft_threshold(arrays[0], self.lr * l1)
         return norm

@@ -37,6 +37,7 @@ def test_a_text_that_is_none(pretrain, tmp_path, content, message):
         (["--seq_len", "4"], "--seq_len must be at least 5"),
         (["--max_steps", "many"], "max_steps"),
         (["--max_steps", "0"], "--max_steps must be at least 1"),
+        (["--l1", "-1"], "--l1 must not be negative"),
         (["--warmup_steps", "5"], "--warmup_steps must be within 0..4"),
         (["--learning_rate", "-1"], "--learning_rate must be positive"),
         (["--initializer_range", "-0.1"], "--initializer_range must be positive"),

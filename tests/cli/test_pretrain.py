@@ -50,6 +50,13 @@ def test_the_same_command_gives_the_same_weights(pretrain, tmp_path):
     assert (tmp_path / "a/model.safetensors").read_bytes() == (tmp_path / "b/model.safetensors").read_bytes()
 
 
+def test_l1_empties_weights(pretrain, tmp_path):
+    assert pretrain("--l1", "20").code == 0
+    params = flatten(BertForPreTraining.from_pretrained(tmp_path / "run").params)
+    assert (params["embeddings.token"] == 0).mean() > 0.2
+    assert (params["encoder.layers.0.attention_norm.gamma"] != 0).all()
+
+
 def test_masked_tokens_alone(pretrain, tmp_path):
     assert pretrain("--objective", "mlm", "--whole_words").code == 0
     assert json.loads((tmp_path / "run/config.json").read_text())["architectures"] == ["BertForMaskedLM"]

@@ -16,7 +16,7 @@ from minibert.errors import BackendError
 
 kernels = pytest.importorskip("minibert.kernels", reason="needs the extra `numba`")
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
-WITHOUT_BACKWARD = {"adamw", "square_sum"}  # tested by themselves below
+WITHOUT_BACKWARD = {"adamw", "soft_threshold", "square_sum"}  # tested by themselves below
 
 
 def cast(value, dtype):
@@ -69,6 +69,24 @@ def test_adamw_and_square_sum(dtype):
             results.append([*thetas, *ms, *vs, np.array([ops.square_sum(gs)])])
     for numpy, numba in zip(*results, strict=True):
         np.testing.assert_allclose(numba, numpy, rtol=TOLERANCE[dtype] / 10, atol=TOLERANCE[dtype] / 10)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_soft_threshold(dtype):
+    """To the bit: one subtraction a number. Also of an array that is no block of memory, and of a NaN."""
+    rng, threshold = np.random.default_rng(0), 0.3
+    start = [rng.normal(size=s).astype(dtype) for s in ((3, 5), (1,), (20_001,), (0, 4), (7, 9))]
+    start[0][0, :3] = np.nan, threshold, -threshold
+    results = []
+    for name in ("numpy", "numba"):
+        thetas = [np.asfortranarray(theta) for theta in map(np.copy, start)]
+        with backend(name):
+            ops.soft_threshold(thetas, threshold)
+        results.append(thetas)
+    for numpy, numba, before in zip(*results, start, strict=True):
+        np.testing.assert_array_equal(numba, numpy)
+        assert np.isnan(numba).sum() == np.isnan(before).sum()
+    assert 0.2 < (results[1][2] == 0).mean() < 0.27  # of a normal distribution 23.6 % lie within +-0.3
 
 
 @pytest.mark.parametrize("first", ["numpy", "numba"])

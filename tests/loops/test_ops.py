@@ -212,6 +212,29 @@ def test_adamw_by_its_definition(rng):
     np.testing.assert_array_equal(g, before)
 
 
+def test_soft_threshold_by_its_definition(rng):
+    theta = rng.normal(size=(3, 50))
+    expected = [[math.copysign(max(abs(x) - 0.3, 0), x) for x in row] for row in theta]
+    arrays = [theta[:2].copy(), theta[2].copy()]
+    ops.soft_threshold(arrays, 0.3)
+    np.testing.assert_allclose(np.vstack(arrays), expected, **CLOSE)
+    zero = np.abs(theta) <= 0.3
+    assert 0 < zero.sum() < zero.size
+    np.testing.assert_array_equal(np.vstack(arrays) == 0, zero)  # exactly, not nearly
+
+
+def test_soft_threshold_is_the_minimum_of_its_problem(rng):
+    theta = rng.normal(size=200)
+    x = theta.copy()
+    ops.soft_threshold([x], 0.3)
+
+    def objective(x):
+        return 0.3 * np.abs(x) + (x - theta) ** 2 / 2
+
+    for other in (x + 1e-3, x - 1e-3, theta, np.zeros_like(x)):
+        assert (objective(x) <= objective(other)).all()
+
+
 def test_square_sum_does_not_lose_small_terms():
     x = np.full(1_000_001, 1e-4, np.float32)
     x[0] = 1e4

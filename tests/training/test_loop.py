@@ -89,6 +89,28 @@ def test_biases_and_norms_are_not_decayed():
         np.testing.assert_allclose(array, factor * flatten(before)[name], rtol=1e-6)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_step_with_l1_is_that_without_and_then_a_soft_threshold(backend):
+    """Of lr l1, on what decays; a weight that no gradient moves is exactly 0 after |weight| / (lr l1) steps."""
+    penalised, plain = model("float64"), model("float64")
+    _, grads = plain.losses_and_grads(batch(0))
+    with minibert.backend(backend):
+        AdamW(plain.params, lr=0.01, weight_decay=0.5).step(grads)
+        AdamW(penalised.params, lr=0.01, weight_decay=0.5, l1=2.0).step(grads)
+    for name, array in flatten(plain.params).items():
+        expected = np.sign(array) * np.maximum(abs(array) - 0.02, 0) if array.ndim > 1 else array
+        np.testing.assert_allclose(flatten(penalised.params)[name], expected, rtol=1e-12, atol=1e-15, err_msg=name)
+    w = {"w": np.array([[0.05, -0.031]])}
+    optimizer, still = AdamW(w, lr=0.01, weight_decay=0.0, l1=1.0), {"w": np.zeros((1, 2))}
+    zeros = []
+    with minibert.backend(backend):
+        for _ in range(6):
+            optimizer.step(still)
+            zeros.append((w["w"] == 0).sum())
+    assert zeros[:4] == [0, 0, 0, 1]
+    assert zeros[5] == 2
+
+
 def test_a_gradient_that_is_not_finite_changes_nothing():
     m = model()
     _, grads = m.losses_and_grads(batch(0))
