@@ -1,7 +1,7 @@
 """Pictures for notebooks: grey, so that they read on paper too, with titles, axes and alt text."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,14 +62,19 @@ def heatmaps(
     limits : (float, float), optional
         The values drawn white and black; by default each matrix has its own.
     """
+    margin = 0.9 + 0.09 * max(map(len, rows or [""]))
+
+    def width(matrix: np.ndarray) -> float:
+        return 4.2 if matrix.size > LARGEST_WITH_NUMBERS else max(2.2, margin + 0.52 * matrix.shape[1])
+
     figure = Figure(layout="constrained")
-    lines = _lines([(name, np.atleast_2d(np.asarray(a, float))) for name, a in arrays.items()])
-    heights = [max(_size(matrix)[1] for _, matrix in line) for line in lines]
-    widths = [sum(_size(matrix)[0] for _, matrix in line) for line in lines]
+    lines = _lines([(name, np.atleast_2d(np.asarray(a, float))) for name, a in arrays.items()], width)
+    heights = [max(_height(matrix) for _, matrix in line) for line in lines]
+    widths = [sum(width(matrix) for _, matrix in line) for line in lines]
     figure.set_size_inches(max(widths), sum(heights) + 0.3)
     parts = np.atleast_1d(figure.subfigures(len(lines), 1, height_ratios=heights))
-    for part, line, width in zip(parts, lines, widths, strict=True):
-        ratios = [*(_size(matrix)[0] for _, matrix in line), max(widths) - width + 1e-3]  # the last one: empty
+    for part, line, used in zip(parts, lines, widths, strict=True):
+        ratios = [*(width(matrix) for _, matrix in line), max(widths) - used + 1e-3]  # the last one: empty
         *panels, rest = part.subplots(1, len(ratios), squeeze=False, width_ratios=ratios)[0]
         rest.set_axis_off()
         for panel, (name, matrix) in zip(panels, line, strict=True):
@@ -82,23 +87,23 @@ def heatmaps(
     return show(figure, alt)
 
 
-def _size(matrix: np.ndarray) -> tuple[float, float]:
-    """Width and height of a panel, in inches."""
-    if matrix.size > LARGEST_WITH_NUMBERS:
-        return 4.2, 3.6
-    return max(2.2, 0.9 + 0.52 * matrix.shape[1]), max(1.2, 0.9 + 0.36 * matrix.shape[0])
+def _height(matrix: np.ndarray) -> float:
+    """Of a panel, in inches."""
+    return 3.6 if matrix.size > LARGEST_WITH_NUMBERS else max(1.2, 0.9 + 0.36 * matrix.shape[0])
 
 
-def _lines(named: list[tuple[str, np.ndarray]]) -> list[list[tuple[str, np.ndarray]]]:
+def _lines(
+    named: list[tuple[str, np.ndarray]], width: Callable[[np.ndarray], float]
+) -> list[list[tuple[str, np.ndarray]]]:
     """Break a row of panels into lines that fit a page."""
-    lines, width = [[]], 0.0
+    lines, used = [[]], 0.0
     for name, matrix in named:
-        more = _size(matrix)[0]
-        if lines[-1] and width + more > PAGE:
+        more = width(matrix)
+        if lines[-1] and used + more > PAGE:
             lines.append([])
-            width = 0.0
+            used = 0.0
         lines[-1].append((name, matrix))
-        width += more
+        used += more
     return lines
 
 
@@ -110,7 +115,7 @@ def _draw_matrix(panel: "Axes", matrix: np.ndarray, limits: tuple[float, float] 
         panel.figure.colorbar(image, ax=panel)
         return
     for (i, j), value in np.ndenumerate(matrix):
-        text = f"{value:.2f}" if value != round(value) or abs(value) < 1 else f"{value:.0f}"
+        text = f"{value:.2f}" if value != round(value) else f"{value:.0f}"
         dark = (value - low) > 0.7 * (high - low)
         panel.text(j, i, text, ha="center", va="center", fontsize=8.5, color="white" if dark else "black")
 
