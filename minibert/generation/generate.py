@@ -10,7 +10,7 @@ from minibert.dispatch import no_grad
 from minibert.generation.logits import draw, process
 from minibert.generation.prompts import Prompts, check_prompts
 from minibert.generation.reader import Reader
-from minibert.generation.settings import GenerationSettings
+from minibert.generation.settings import GenerationSettings, settings_of
 
 
 def generate(
@@ -43,7 +43,7 @@ def generate(
         True: draw, False: take the most probable token. None: draw if a temperature other than 1, top_k, top_p,
         num_return_sequences or a seed was given.
     eos_token_id : int or list of int, optional
-        A text ends with such a token.
+        A text ends with such a token. None: at no token, whatever the configuration of the model says.
     pad_token_id : int, optional
         Stands behind a text that ended before others; by default eos_token_id.
     seed : int, optional
@@ -58,11 +58,11 @@ def generate(
     Raises
     ------
     ConfigError
-        If a setting cannot work.
+        If a setting cannot work, or there is no option of that name.
     DataError
         If a prompt is empty or longer than the positions of the model, or the new tokens would be.
     """
-    s = GenerationSettings(max_new_tokens, **options)
+    s = settings_of(max_new_tokens, options)
     prompts = check_prompts(input_ids, attention_mask, model.config, s)
     whole = np.repeat(np.asarray(input_ids, np.int64), s.num_return_sequences, axis=0)  # (B R, T)
     return np.concatenate([whole, *(tokens[:, None] for tokens in _write(model, prompts, s))], axis=1)
@@ -72,7 +72,7 @@ def stream(
     model: Any, input_ids: ArrayLike, max_new_tokens: int, attention_mask: ArrayLike | None = None, **options: Any
 ) -> Iterator[np.ndarray]:
     """Yield the new tokens as they are written, (B * num_return_sequences,) each time: see `generate`."""
-    s = GenerationSettings(max_new_tokens, **options)
+    s = settings_of(max_new_tokens, options)
     return _write(model, check_prompts(input_ids, attention_mask, model.config, s), s)
 
 

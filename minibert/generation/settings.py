@@ -1,7 +1,7 @@
 """How a text is continued: the arguments of `generate`, checked."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any
 
@@ -74,6 +74,14 @@ class GenerationSettings:
                 _check_integer(name, id, 0)
                 if id >= vocab_size:
                     raise ConfigError(f"{name} is {id}, but must be within 0..{vocab_size - 1}")
+
+
+def settings_of(max_new_tokens: int, options: dict[str, Any]) -> GenerationSettings:
+    """Return the arguments of a call of `generate`. Raises `ConfigError` if there is no such option, too."""
+    known = [field.name for field in fields(GenerationSettings)]
+    if unknown := sorted(options.keys() - set(known)):
+        raise ConfigError(f"generate has no option {unknown[0]!r}: there are {', '.join(known)}")
+    return GenerationSettings(max_new_tokens, **options)
 
 
 def _check_integer(name: str, value: Any, least: int) -> None:

@@ -1,5 +1,6 @@
 """The weights of a checkpoint folder: one safetensors file, or several shards with an index."""
 
+import re
 from pathlib import Path
 
 from minibert.errors import CheckpointError
@@ -9,9 +10,12 @@ from minibert.models.safetensors_file import Stored, read_tensors
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+NO_WEIGHTS = ("training_args", "optimizer", "scheduler", "scaler", "rng_state")  # a trainer's pickles beside them
 RECIPE = (
-    "python -c \"import torch, safetensors.torch as s; t = torch.load('{file}', 'cpu', weights_only=True); "
-    "s.save_file({{n: x.clone().contiguous() for n, x in t.items()}}, 'model.safetensors', {{'format': 'pt'}})\""
+    'python -c "import glob, torch, safetensors.torch as s; '
+    "t = [torch.load(f, 'cpu', weights_only=True) for f in glob.glob('{files}')]; "
+    "s.save_file({{n: x.clone().contiguous() for d in t for n, x in d.items()}}, 'model.safetensors', "
+    "{{'format': 'pt'}})\""
 )
 
 
@@ -40,12 +44,18 @@ def read_weights(folder: Path) -> dict[str, Stored]:
 def refuse_pickles(path: Path) -> None:
     """Raise `CheckpointError` if there are weights only as pickles, which run code when they are opened."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    pickles = [file for file in files if file.suffix in PICKLES and file.is_file() and file.name != "training_args.bin"]
-    if pickles:
+    pickles = [file for file in files if file.suffix in PICKLES and not file.stem.startswith(NO_WEIGHTS)]
+    if pickles := [file for file in pickles if file.is_file()]:
         raise CheckpointError(
             f"{pickles[0]}: a pickle can run any code when it is opened, so minibert reads safetensors only; if you "
-            f"trust it, convert it in its folder: {RECIPE.format(file=pickles[0].name)}"
+            f"trust it, convert it in its folder: {RECIPE.format(files=_pattern(pickles[0].name))}"
         )
+
+
+def _pattern(name: str) -> str:
+    """Return what names a pickle, or all shards of it, in a line for the shell: there no name may do harm."""
+    every = re.sub(r"-\d+-of-(\d+)\.", r"-*-of-\1.", name)
+    return every if re.fullmatch(r"[\w.*-]+", every) else f"*{Path(name).suffix}"
 
 
 def _shards(folder: Path) -> list[Path]:

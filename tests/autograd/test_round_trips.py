@@ -139,11 +139,15 @@ def test_half_precision_in_shards(case, dtype, tmp_path):
     assert_same_outputs(cls.from_pretrained(tmp_path), model.to(torch.float32), batch(model))
 
 
-def test_the_recipe_for_pickles_converts_them(tmp_path):
+@pytest.mark.parametrize("shards", [1, 2])
+def test_the_recipe_for_pickles_converts_them(shards, tmp_path):
     sizes = CASES["bert"][1]
     theirs = transformers.BertForPreTraining(transformers.BertConfig(**sizes)).eval()
     theirs.config.save_pretrained(tmp_path)
-    torch.save(theirs.state_dict(), tmp_path / "pytorch_model.bin")
+    tensors = list(theirs.state_dict().items())
+    for i in range(shards):
+        name = "pytorch_model.bin" if shards == 1 else f"pytorch_model-0000{i + 1}-of-00002.bin"
+        torch.save(dict(tensors[i::shards]), tmp_path / name)
     with pytest.raises(minibert.MinibertError, match="a pickle can run any code") as refused:
         minibert.BertForPreTraining.from_pretrained(tmp_path)
     _, code, _ = str(refused.value).split('"')

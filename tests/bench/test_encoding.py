@@ -49,6 +49,21 @@ def test_sentences_of_mixed_length():
     assert max(words) > 55
 
 
+def test_the_size_of_batches_is_chosen_by_batches_of_all_sentences():
+    """Sorted by length and cut into batches of 4 or 8, the choice has only batches that all sentences have too."""
+    encoder = make(dtype="float32")
+    sentences = [" ".join(["fox"] * n) for n in np.random.default_rng(0).integers(1, 40, 100)]
+    some = encoding.every_fourth_batch(encoder, sentences, 8)
+    assert len(some) == 24
+    for size in (4, 8):
+        few, every = (
+            [tuple(len(text) for text in ordered[i : i + size]) for i in range(0, len(ordered), size)]
+            for ordered in (sorted(some, key=len), sorted(sentences, key=len))
+        )
+        assert set(few) <= set(every)
+    assert encoding.every_fourth_batch(encoder, SENTENCES, 8) == SENTENCES
+
+
 @pytest.mark.oracle
 def test_torch_makes_the_same_vectors():
     pytest.importorskip("torch", reason="needs the extra `oracle`")

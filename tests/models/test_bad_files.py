@@ -216,13 +216,31 @@ def test_a_config_larger_than_its_file_is_refused_before_it_is_built(saved):
 # Pickles and links ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pt", "x.pth"])
-def test_pickles_are_refused_with_a_recipe(saved, name):
+PICKLES = {  # name -> the files that the recipe converts
+    "pytorch_model.bin": "pytorch_model.bin",
+    "pytorch_model-00001-of-00002.bin": "pytorch_model-*-of-00002.bin",
+    "model.pt": "model.pt",
+    "x.pth": "x.pth",
+    "$(rm -r ~)'.bin": "*.bin",  # the line is for the shell
+}
+
+
+@pytest.mark.parametrize(("name", "files"), PICKLES.items())
+def test_pickles_are_refused_with_a_recipe(saved, name, files):
     (saved / "model.safetensors").rename(saved / name)
     message = refusal(saved)
     assert message.startswith(f"{saved / name}: a pickle can run any code")
-    assert f"torch.load('{name}', 'cpu', weights_only=True)" in message
+    assert f"glob.glob('{files}')" in message
     assert "a pickle" in refusal(saved / name, open_it=minibert.GPT2Model.from_pretrained)
+
+
+def test_what_a_trainer_pickled_beside_the_weights_is_not_meant(saved):
+    (saved / "model.safetensors").rename(saved / "pytorch_model.bin")
+    for name in ("optimizer.pt", "rng_state_0.pth", "scheduler.pt", "training_args.bin"):
+        (saved / name).write_bytes(b"junk")
+    assert refusal(saved).startswith(f"{saved / 'pytorch_model.bin'}: a pickle")
+    (saved / "pytorch_model.bin").unlink()
+    assert "model.safetensors: not found" in refusal(saved)
 
 
 def test_a_pickle_beside_safetensors_is_not_looked_at(saved):
