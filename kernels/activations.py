@@ -42,11 +42,6 @@ def gelu_tanh_backward(dy: np.ndarray, cache: GeluTanhCache) -> np.ndarray:
     return _apply_backward(GELU_TANH, dy, cache.x)
 
 
-def apply_gelu(x: np.ndarray, tanh_form: bool) -> np.ndarray:
-    """gelu(x) in one of its forms, without a cache."""
-    return _apply(GELU_TANH if tanh_form else GELU, x)
-
-
 def tanh(x: np.ndarray) -> tuple[np.ndarray, TanhCache]:
     """y = tanh(x), elementwise. A strided x is copied first."""
     y = _apply(TANH, x)

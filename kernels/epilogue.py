@@ -15,7 +15,8 @@ def finish(dtype, item, c, c_row, other, other_row, bias, rows, columns, kind):
     """Apply an epilogue to C (rows, columns), row by row; all operands are addresses, rows lie `_row` bytes apart.
 
     bias: address of (columns,) numbers that are added, or 0. Then, by `kind`: GELU and GELU_TANH write the
-    activation of C to `other` and keep C; GELU_GRAD and GELU_TANH_GRAD multiply C by the derivative at `other`.
+    activation of C to `other` and keep C; GELU_GRAD and GELU_TANH_GRAD multiply C by the derivative at `other`, and
+    put the activation there in its place: whoever needs one needs the other next.
     """
     for i in range(rows):
         if kind != PLAIN and i + AHEAD < rows:
@@ -35,6 +36,8 @@ def finish(dtype, item, c, c_row, other, other_row, bias, rows, columns, kind):
         elif kind == GELU_GRAD:
             for j in range(columns):
                 y[j] *= gelu_grad(x[j])
+                x[j] = gelu(x[j])
         elif kind == GELU_TANH_GRAD:
             for j in range(columns):
                 y[j] *= gelu_tanh_grad(x[j])
+                x[j] = gelu_tanh(x[j])

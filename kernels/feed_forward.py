@@ -1,17 +1,18 @@
 """Twin of minibert.ops.feed_forward, some rows at a time: the wide (rows, F) arrays stay in the last-level cache.
 
 Of those arrays only u = x W_1 + b_1 is kept whole, for backward. gelu(u), which would be as large, is computed a second
-time there: that is cheaper than the way to memory and back. GELU and its derivative are epilogues of products.
+time there, beside the derivative: that is cheaper than the way to memory and back. GELU and its derivative are
+epilogues of products.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from minibert.kernels.activations import apply_gelu
 from minibert.kernels.compile import as_rows
 from minibert.kernels.linear_gelu import LinearGeluCache
 from minibert.kernels.matmul import matmul, matmul_gelu, matmul_gelu_grad, weight_gradient
 
+from minibert.dispatch import is_backward_once
 from minibert.frozen import is_frozen
 
 WIDE_BYTES = 4 * 1024 * 1024  # of a (rows, F) array
@@ -41,17 +42,19 @@ def feed_forward_backward(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """dy (..., D)  ->  dx (..., D), dw_1 (D, F), db_1 (F,), dw_2 (F, D), db_2 (D,).
 
-    The gradients of the weights are added up over the parts, in their order. None for what is Frozen.
+    The gradients of the weights are added up over the parts, in their order. None for what is Frozen. Inside
+    `backward_once` the cache's u is used up.
     """
     (x, w_1, u, tanh_form, b_1_trains), w_2, b_2_trains = cache
     rows, drows = as_rows(x), as_rows(dy)  # (N, D) both
     dx = np.empty_like(rows)
     first, second = _zeros(w_1), _zeros(w_2)
     for part in _parts(u):
-        du = matmul_gelu_grad(drows[part], w_2.T, u[part], tanh=tanh_form)  # (rows, F) = (dy W_2^T) gelu'(u)
+        h = u[part] if is_backward_once() else u[part].copy()  # (rows, F) u, which the product makes to gelu(u)
+        du = matmul_gelu_grad(drows[part], w_2.T, h, tanh=tanh_form)  # (rows, F) = (dy W_2^T) gelu'(u)
         matmul(du, w_1.T, dx[part])
         _add(first, rows[part], du)
-        _add(second, None if is_frozen(w_2) else apply_gelu(u[part], tanh_form), drows[part])
+        _add(second, h, drows[part])
     (dw_1, db_1), (dw_2, db_2) = first, second
     return dx.reshape(x.shape), dw_1, db_1 if b_1_trains else None, dw_2, db_2 if b_2_trains else None
 
@@ -69,7 +72,7 @@ def _zeros(weight: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
     return dw, np.zeros(weight.shape[1], weight.dtype)
 
 
-def _add(gradients: tuple[np.ndarray | None, np.ndarray], x: np.ndarray | None, dy: np.ndarray) -> None:
+def _add(gradients: tuple[np.ndarray | None, np.ndarray], x: np.ndarray, dy: np.ndarray) -> None:
     """Add x^T dy and dy.sum(0) to the gradients of a weight and its bias; the first only if it is wanted."""
     dw, db = gradients
     if dw is None:

@@ -6,7 +6,7 @@ threads. `out` arrays must not overlap the operands.
 
     matmul(a, b, bias=...)                  A B + b              a projection
     matmul_gelu(x, w, b)                    gelu(x W + b)        the first half of a feed-forward block
-    matmul_gelu_grad(dy, w.T, u)            (dy W^T) gelu'(u)    its backward: the gradient of u = x W + b
+    matmul_gelu_grad(dy, w.T, u)            (dy W^T) gelu'(u)    its backward: the gradient of u = x W + b; u := gelu(u)
     weight_gradient(x, dy)                  x^T dy, dy.sum(0)    what W and b receive
 """
 
@@ -65,11 +65,14 @@ def matmul_gelu(
 def matmul_gelu_grad(
     a: np.ndarray, b: np.ndarray, u: np.ndarray, out: np.ndarray | None = None, *, tanh: bool = False
 ) -> np.ndarray:
-    """(A B) gelu'(u), elementwise after the product.  a (..., M, K), b (..., K, N), u (..., M, N)  ->  (..., M, N)."""
+    """(A B) gelu'(u), elementwise after the product; u becomes gelu(u), which the weight behind it needs.
+
+    a (..., M, K), b (..., K, N), u (..., M, N)  ->  (..., M, N).
+    """
     out = _output(out, a, b)
-    if u.shape != out.shape or u.dtype != out.dtype:
-        raise ValueError(f"u {u.shape} {u.dtype} is not like the product {out.shape} {out.dtype}")
-    _multiply(a, b, out, other=_rows_contiguous(u), kind=GELU_TANH_GRAD if tanh else GELU_GRAD)
+    if u.shape != out.shape or u.dtype != out.dtype or not u.flags.c_contiguous:
+        raise ValueError(f"u {u.shape} {u.dtype} is not like the product {out.shape} {out.dtype}, or not contiguous")
+    _multiply(a, b, out, other=u, kind=GELU_TANH_GRAD if tanh else GELU_GRAD)
     return out
 
 
@@ -164,7 +167,7 @@ def _four_axes(a, b, out, other):
     """
     if b.ndim == 2 < out.ndim and a.flags.c_contiguous and out.flags.c_contiguous:
         rows = math.prod(out.shape[:-1])
-        other = None if other is None else _rows_contiguous(other.reshape(rows, out.shape[-1]))
+        other = None if other is None else other.reshape(rows, out.shape[-1])
         a, out = a.reshape(rows, a.shape[-1]), out.reshape(rows, out.shape[-1])
     batch = out.shape[:-2]
     if len(batch) > 2:
@@ -177,7 +180,3 @@ def _four_axes(a, b, out, other):
         views.append(x)
     return views
 
-
-def _rows_contiguous(u):
-    """`u`, or a copy of it if the numbers of its rows are not adjacent in memory."""
-    return u if u.strides[-1] == u.itemsize or u.shape[-1] < 2 else np.ascontiguousarray(u)

@@ -163,8 +163,8 @@ def backward_once() -> Iterator[None]:
 
 
 def is_backward_once() -> bool:
-    """Return whether caches may be used up: True inside `backward_once`."""
-    return _once.get()
+    """Return whether caches may be used up: True inside `backward_once`, unless somebody watches and may look later."""
+    return _once.get() and not _watchers
 
 
 def _load_kernels() -> dict[str, Callable]:

@@ -118,8 +118,10 @@ def test_gelu_and_its_gradient(tanh, problem):
     atol = 8 * np.finfo(a.dtype).eps * (1 + np.abs(u).max(initial=0))
     np.testing.assert_allclose(y, gelu(u, tanh)[0], rtol=0, atol=atol)
     # gelu' is at most 1.13 and known to a few eps, which the largest |a b| multiplies
-    dx = matmul_gelu_grad(a, b, u, tanh=tanh)
+    h = u.copy()
+    dx = matmul_gelu_grad(a, b, h, tanh=tanh)
     check(dx, ((a @ b) * gelu(u, tanh)[1]).astype(a.dtype), a, b, slack=16 * (1 + np.abs(a @ b).max(initial=0)))
+    np.testing.assert_allclose(h, gelu(u, tanh)[0], rtol=0, atol=atol)
 
 
 @settings(max_examples=40, deadline=None)

@@ -66,12 +66,31 @@ def test_memory_of_a_gradient_does_not_count_as_activations(model_and_batch, bac
             assert training_memory(model, batch, 1).activations == expected
 
 
-def test_caches_are_used_up_only_where_each_backward_is_the_only_one(model_and_batch):
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_caches_are_used_up_only_where_each_backward_is_the_only_one(model_and_batch, backend):
+    if backend == "numba":
+        pytest.importorskip("numba", reason="needs the extra `numba`")
     model, batch = model_and_batch
-    _, cache = model.forward_loss(batch, None, {})
-    twice = [flatten(model.backward(cache)) for _ in range(2)]
-    with minibert.dispatch.backward_once():
-        once = flatten(model.backward(cache))
+    with minibert.backend(backend):
+        _, cache = model.forward_loss(batch, None, {})
+        twice = [flatten(model.backward(cache)) for _ in range(2)]
+        with minibert.dispatch.backward_once():
+            once = flatten(model.backward(cache))
     for grads in (twice[1], once):
         assert all(np.array_equal(grads[name], grad) for name, grad in twice[0].items())
     assert cache.bert.encoder == []  # let go of, layer by layer
+
+
+def test_whoever_watches_finds_caches_as_they_were(model_and_batch):
+    """The kernels' feed-forward makes its cache's u to gelu(u) where nobody can see it."""
+    pytest.importorskip("numba", reason="needs the extra `numba`")
+    model, batch = model_and_batch
+    calls = []
+    with minibert.backend("numba"), minibert.watch(calls.append):
+        model.loss_and_grads(**batch)
+    caches = [call.result[1] for call in calls if call.name == "feed_forward"]
+    assert len(caches) == 2
+    for cache in caches:
+        x, weight, u, *_ = cache.up
+        bias = next(call.args[2] for call in calls if call.name == "feed_forward" and call.result[1] is cache)
+        np.testing.assert_allclose(u.reshape(*x.shape[:-1], -1), x @ weight + bias, rtol=0, atol=1e-6)
