@@ -179,4 +179,3 @@ def _four_axes(a, b, out, other):
             x = x[(None,) * (4 - x.ndim)]
         views.append(x)
     return views
-
