@@ -23,6 +23,7 @@ COMMANDS = {  # name -> module; a module is imported when the parser is made, so
     "gradcheck": "gradcheck",
     "corpora": "corpora",
     "bench": "bench",
+    "study": "study",
     "compile": "compile",
 }
 

@@ -23,31 +23,30 @@ class RememberedBody:
     ----------
     body : callable
         (inputs, params, config, key) -> hidden states, cache.
-    places : callable, optional
-        ids (B, T) -> (B,): the one position of each text that the head reads, and so the only one that is kept. By
-        default all are kept, T D numbers a text instead of D.
+    summary : callable, optional
+        hidden (B, T, D), inputs -> (B, D): all that the head reads of each text, and so all that is kept. By default
+        every position is kept, T D numbers a text instead of D.
     """
 
-    def __init__(self, body: Callable, places: Callable | None = None) -> None:
-        self.body, self.places = body, places
+    def __init__(self, body: Callable, summary: Callable | None = None) -> None:
+        self.body, self.summary = body, summary
         self.known: dict[bytes, np.ndarray] = {}  # text -> (D,) or (T, D)
 
     def __call__(self, inputs: Any, params: Tree, config: Any, key: int | None) -> tuple[list[np.ndarray], None]:
         """Return the last hidden state (B, T, D) alone, without dropout whatever the key.
 
-        Where one position of a text is kept, it stands (as a view) at all.
+        Where one vector of a text is kept, it stands (as a view) at all positions: whichever one the head reads, or
+        their mean, is that vector.
         """
         texts = list(self._texts(inputs))
         if any(text not in self.known for text in texts):
             with no_grad():
                 hidden = self.body(inputs, params, config, None)[0][-1]  # (B, T, D)
-            kept = hidden
-            if self.places is not None:
-                kept = hidden[np.arange(len(hidden)), self.places(inputs.input_ids)]  # (B, D)
+            kept = hidden if self.summary is None else self.summary(hidden, inputs)  # (B, D) or (B, T, D)
             for text, features in zip(texts, kept, strict=True):
                 self.known.setdefault(text, np.array(features))
         features = np.stack([self.known[text] for text in texts])  # (B, D) or (B, T, D)
-        if self.places is not None:
+        if self.summary is not None:
             B, T = inputs.input_ids.shape
             features = np.broadcast_to(features[:, None], (B, T, features.shape[-1]))  # (B, T, D)
         return [features], None
@@ -64,7 +63,7 @@ class RememberedBody:
         B, T = inputs.input_ids.shape
         visible = np.ones((B, T), bool) if inputs.bias is None else inputs.bias.reshape(B, T)
         fields = [np.broadcast_to(field, (B, T)) for name, field in inputs._asdict().items() if name != "bias"]
-        shape = b"" if self.places is not None else visible.tobytes()
+        shape = b"" if self.summary is not None else visible.tobytes()
         for b in range(B):
             row = shape[b * T : (b + 1) * T]
             yield row + b"".join(np.ascontiguousarray(field[b, visible[b]], np.int64).tobytes() for field in fields)
@@ -90,12 +89,21 @@ def remember_features(model: Model) -> Model:
         )
     forget_features(model)
     adapt(model, "head")
-    places = None
-    if model.part in ("sequence", "choice"):
-        places = getattr(model, "last_tokens", lambda ids: np.zeros(len(ids), np.int64))
-    model.body = RememberedBody(model.body, places)
+    model.body = RememberedBody(model.body, _summary_of(model))
     model.body_backward = _nothing
     return model
+
+
+def _summary_of(model: Model) -> Callable | None:
+    """What a head reads of a text: what the model calls its `summary`, or its last token in a decoder, or its first."""
+    if model.part not in ("sequence", "choice"):
+        return None
+    places = getattr(model, "last_tokens", lambda ids: np.zeros(len(ids), np.int64))
+
+    def at_place(hidden: np.ndarray, inputs: Any) -> np.ndarray:
+        return hidden[np.arange(len(hidden)), places(inputs.input_ids)]  # (B, D)
+
+    return getattr(model, "summary", at_place)
 
 
 def forget_features(model: Model) -> None:

