@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
+from threadpoolctl import threadpool_limits
 
 from minibert import dispatch
 from minibert.allocator import keep_freed_memory
@@ -15,6 +16,7 @@ from minibert.cli.backend import add_backend, compile_ahead
 from minibert.cli.pretrain import pretrain
 from minibert.cli.recipes import resolve_arguments
 from minibert.datasets import load_dataset
+from minibert.files import read_object, write_json
 from minibert.study.baseline import run_baseline
 from minibert.study.cells import (
     BASELINE,
@@ -29,8 +31,10 @@ from minibert.study.cells import (
 from minibert.study.reviews import Reviews, choose_reviews
 from minibert.study.table import accuracy_table, duration, gains_table
 from minibert.training.arguments import PretrainArguments
+from minibert.training.callbacks import TrainerCallback
 
 SETTINGS = ("data", "max_length", "long_length", "test_reviews", "validation_reviews", "model", "vocab_size")
+COSTS, COSTS_BATCH = "costs.json", 16
 SETTINGS = (*SETTINGS, "pretraining_steps", "seed")
 
 
@@ -44,6 +48,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--cells", nargs="+", type=str, default=["*"], help="which, as minilm/lora/1000 or pretrained/* (default: all)"
     )
     parser.add_argument("--table", action="store_true", help="only print what is finished")
+    parser.add_argument(
+        "--costs", action="store_true", help="also measure what a training step of each method takes in time and memory"
+    )
     parser.add_argument("--picture", type=str, default="", help="also draw accuracy against labels into this .png")
     parser.add_argument("--max_length", type=int, default=128, help="tokens of a text, from its beginning and its end")
     parser.add_argument("--long_length", type=int, default=256, help="the same, of the cell with longer texts")
@@ -66,6 +73,8 @@ def run(args: dict[str, Any]) -> None:
     if not args["table"]:
         check_settings(folder, {name: args[name] for name in SETTINGS})
         run_cells(args, folder, cells, reviews)
+        if args["costs"]:
+            costs(args, folder)
     show(folder, reviews, args["picture"])
 
 
@@ -79,16 +88,36 @@ def run_cells(args: dict[str, Any], folder: Path, cells: list[Cell], reviews: Re
             return minilm_folder()
         return pretrained_folder(folder, reviews.train, lambda text, into: _pretrain(args, text, into))
 
-    study = Study(reviews, folder_of, args["max_length"], args["long_length"], args["seed"])
+    study = Study(reviews, folder_of, args["max_length"], args["long_length"], args["seed"], Progress())
     keep_freed_memory()
     compile_ahead(args["backend"], "float32")
-    with dispatch.backend(args["backend"]):
+    with dispatch.backend(args["backend"]), threadpool_limits(1, user_api="blas"):
         for cell in cells:
             if path_of(folder, cell.name).exists():
                 continue
+            print(f"{cell.name} ...", flush=True)
             found = run_baseline(cell, reviews) if cell[:2] == BASELINE else study.run(cell)
             write_cell(folder, cell.name, found)
             print(f"{cell.name}: {found['accuracy']:.1%}, trained {duration(found['seconds'])}", flush=True)
+
+
+class Progress(TrainerCallback):
+    """Prints a line for each tenth of a training."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Print the loss."""
+        if logs and "loss" in logs:
+            where = f"step {state.global_step} of {state.max_steps}"
+            print(f"  {where}, loss {logs['loss']:.3f}, {logs['tokens_per_second']:,.0f} tokens/s", flush=True)
+
+
+def costs(args: dict[str, Any], folder: Path) -> None:
+    """Measure what each method costs with all-MiniLM-L6-v2."""
+    from minibert.study.costs import measure_costs
+    from minibert.study.starts import minilm_folder
+
+    with dispatch.backend(args["backend"]):
+        write_json(folder / COSTS, measure_costs(minilm_folder(), COSTS_BATCH, args["max_length"]))
 
 
 def _pretrain(args: dict[str, Any], text: Path, into: Path) -> None:
@@ -116,6 +145,11 @@ def show(folder: Path, reviews: Reviews, picture: str) -> None:
     print(accuracy_table(cells))
     print()
     print(gains_table(cells, np.asarray(reviews.test["label"])))
+    if (folder / COSTS).is_file():
+        from minibert.study.costs import costs_table
+
+        print()
+        print(costs_table(read_object(folder / COSTS)))
     if picture:
         from minibert.study.picture import draw
 

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from minibert.finetuning.features import remember_features
 from minibert.models.base import Model
 from minibert.study.cells import METHODS
 from minibert.study.recipes import VIRTUAL_TOKENS
-from minibert.study.starts import adapted, minilm_folder, start_model
+from minibert.study.starts import adapted, start_model
 from minibert.study.table import markdown
 from minibert.training.optimizer import AdamW
 from minibert.tree import tree_items
@@ -19,8 +21,8 @@ from minibert.tree import tree_items
 ROUNDS = 5
 
 
-def measure_costs(batch_size: int, max_length: int, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Return, of each method, what a step of all-MiniLM-L6-v2 costs.
+def measure_costs(folder: Path, batch_size: int, max_length: int, seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Return, of each method, what a step of the model in `folder` costs: all-MiniLM-L6-v2.
 
     Memory is what the process takes beyond the weights while it trains; it is measured first, one method after the
     other. Then the methods take turns, and the median of the times counts. Of feature extraction the first step
@@ -28,7 +30,7 @@ def measure_costs(batch_size: int, max_length: int, seed: int = 0) -> dict[str, 
     """
     found, steps = {}, {}
     for method in METHODS:
-        model = _model(method, seed)
+        model = _model(folder, method, seed)
         step = _steps(model, method, batch_size, max_length, seed)
         before = settle()
         next(step)
@@ -50,8 +52,8 @@ def measure_costs(batch_size: int, max_length: int, seed: int = 0) -> dict[str, 
     return found
 
 
-def _model(method: str, seed: int) -> Model:
-    model = adapted(start_model("minilm", minilm_folder(), seed), method, seed)
+def _model(folder: Path, method: str, seed: int) -> Model:
+    model = adapted(start_model("minilm", folder, seed), method, seed)
     return remember_features(model) if method == "features" else model
 
 
@@ -59,11 +61,11 @@ def _steps(model: Model, method: str, batch_size: int, max_length: int, seed: in
     """Take a step each time; yield the bytes of the optimizer's state."""
     T = max_length - VIRTUAL_TOKENS * (method == "prompt")
     rng = np.random.default_rng(seed)
-    ids = rng.integers(1000, model.config.vocab_size, (batch_size, T))  # (B, T)
+    ids = rng.integers(5, model.config.vocab_size, (batch_size, T))  # (B, T)
     batch = {"input_ids": ids, "labels": rng.integers(0, 2, batch_size)}
     optimizer = AdamW(model.params, lr=1e-5)
     size = sum(leaf.nbytes for tree in (optimizer.m, optimizer.v) for _, leaf in tree_items(tree))
-    for i in range(1 << 30):
+    for i in count():
         _, grads = model.losses_and_grads(batch, (seed, i))
         optimizer.step(grads, 1.0)
         yield size

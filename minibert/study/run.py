@@ -16,6 +16,7 @@ from minibert.study.recipes import RECIPES, VIRTUAL_TOKENS, WARMUP, WEIGHT_DECAY
 from minibert.study.reviews import Examples, Reviews, encode
 from minibert.study.starts import adapted, start_model
 from minibert.tokenizers import AutoTokenizer
+from minibert.training.callbacks import TrainerCallback
 from minibert.training.trainer import Trainer
 from minibert.training.training_arguments import TrainingArguments
 
@@ -51,6 +52,7 @@ class Study:
     max_length: int = 128
     long_length: int = 256
     seed: int = 0
+    tell: TrainerCallback = field(default_factory=TrainerCallback)  # hears how each training goes on
     heldout_features: dict[str, dict] = field(default_factory=dict)  # by start
 
     def run(self, cell: Cell, recipe: Recipe | None = None) -> dict[str, Any]:
@@ -106,11 +108,11 @@ class Study:
             warmup_steps=WARMUP,
             weight_decay=WEIGHT_DECAY,
             train_sampling_strategy="group_by_length",
+            logging_steps=0.1,
             save_strategy="no",
             seed=self.seed,
-            disable_tqdm=None,
         )
-        return Trainer(model, options)
+        return Trainer(model, options, callbacks=[self.tell])
 
 
 def tested(run: Run, test: Examples) -> dict[str, Any]:
