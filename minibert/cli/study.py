@@ -54,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--picture", type=str, default="", help="also draw accuracy against labels into this .png")
     parser.add_argument("--max_length", type=int, default=128, help="tokens of a text, from its beginning and its end")
     parser.add_argument("--long_length", type=int, default=256, help="the same, of the cell with longer texts")
-    parser.add_argument("--test_reviews", type=int, default=2000, help="how many of the test part are tested on")
+    parser.add_argument("--test_reviews", type=int, default=1500, help="how many of the test part are tested on")
     parser.add_argument("--validation_reviews", type=int, default=500, help="how many choose among learning rates")
     parser.add_argument("--model", type=str, default="bert-tiny", help="size of what we pre-train")
     parser.add_argument("--vocab_size", type=int, default=8000, help="its vocabulary")

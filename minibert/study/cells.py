@@ -33,6 +33,11 @@ class Cell(NamedTuple):
         """For example minilm/full/all, or minilm/full/all/long."""
         return "/".join(self[:3]) + ("/long" if self.long else "")
 
+    @property
+    def reads_on(self) -> bool:
+        """Whether the trained model is tested on the longer texts, too."""
+        return self[:3] == ("minilm", "full", "all") and not self.long
+
 
 def all_cells() -> list[Cell]:
     """Return every cell, in the order in which they are run: what is cheap first."""

@@ -71,7 +71,17 @@ class Study:
             runs.append(Run(trainer, rate, took + seconds, choice))
         best = max(runs, key=lambda run: run.validation or 0.0)
         tried = [{"learning_rate": run.learning_rate, "validation": run.validation} for run in runs]
-        return {**cell._asdict(), **tested(best, test), **recipe._asdict(), "tried": tried, "train_reviews": len(train)}
+        found = {
+            **cell._asdict(),
+            **tested(best, test),
+            **recipe._asdict(),
+            "tried": tried,
+            "train_reviews": len(train),
+        }
+        if cell.reads_on and best.trainer.model.config.max_length >= self.long_length:
+            longer = self._examples(cell._replace(long=True))[2]
+            found["longer"] = scores(*_accuracy(best.trainer, longer)[1:])
+        return found
 
     def _examples(self, cell: Cell) -> tuple[Examples, Examples, Examples]:
         """The labelled, the validation and the test reviews, as tokens."""
