@@ -26,27 +26,53 @@ REMOVED = {
     "overwrite_output_dir": "checkpoints of earlier runs in output_dir are kept until one of their step is saved",
     "save_safetensors": "weights are always saved as safetensors",
 }
-# Hugging Face's arguments about what is not here, with the values that say so.
+
+
+def _each(names: str, *values: Any) -> dict[str, tuple]:
+    return dict.fromkeys(names.split(), values)
+
+
+# Hugging Face's arguments about what is not here, with the values that ask for nothing: its defaults, and some more.
 NOT_HERE: dict[str, tuple] = {
+    **_each(
+        "accelerator_config activation_checkpointing_kwargs dataloader_multiprocessing_context "
+        "dataloader_prefetch_factor ddp_backend ddp_broadcast_buffers ddp_bucket_cap_mb ddp_find_unused_parameters "
+        "ddp_static_graph deepspeed eval_accumulation_steps fsdp_config gradient_checkpointing_kwargs hub_model_id "
+        "hub_private_repo hub_revision hub_token liger_kernel_config lr_scheduler_kwargs neftune_noise_alpha "
+        "optim_args optim_target_modules parallelism_config resume_from_checkpoint run_name tf32 torch_compile_backend "
+        "torch_compile_mode torch_empty_cache_steps trackio_bucket_id trackio_space_id trackio_static_space_id",
+        None,
+    ),
+    **_each(
+        "auto_find_batch_size batch_eval_metrics bf16 bf16_full_eval dataloader_persistent_workers "
+        "enable_jit_checkpoint eval_use_gather_object fp16 fp16_full_eval full_determinism hub_always_push "
+        "ignore_data_skip logging_first_step prediction_loss_only push_to_hub restore_callback_states_from_checkpoint "
+        "save_on_each_node save_only_model torch_compile use_cache use_liger_kernel",
+        False,
+    ),
+    # What no other value would change here; `do_train` and its like are read by scripts alone.
+    **_each(
+        "average_tokens_across_devices dataloader_in_order dataloader_pin_memory do_eval do_predict do_train "
+        "eval_do_concat_batches log_on_each_node logging_nan_inf_filter skip_memory_metrics use_cpu",
+        *(True, False),
+    ),
     "activation_checkpointing": (None, False),
-    "auto_find_batch_size": (False,),
-    "bf16": (False,),
-    "bf16_full_eval": (False,),
     "dataloader_num_workers": (0,),
-    "dataloader_pin_memory": (True, False),
-    "deepspeed": (None,),
-    "fp16": (False,),
-    "fp16_full_eval": (False,),
-    "fsdp": (None, "", False),
+    "ddp_timeout": (1800,),
+    "debug": ("", []),
+    "eval_delay": (0,),
+    "fsdp": (None, "", False, []),
     "gradient_checkpointing": (None, False),
-    "hub_model_id": (None,),
+    "hub_strategy": ("every_save",),
+    "include_for_metrics": ([],),
+    "include_num_input_tokens_seen": ("no", False),
+    "length_column_name": ("length",),
+    "local_rank": (-1,),
     "log_level": ("passive",),
+    "log_level_replica": ("warning",),
     "optim": ("adamw_torch", "adamw_torch_fused"),
-    "push_to_hub": (False,),
+    "project": ("huggingface",),
     "report_to": ("none", ["none"], [], None),
-    "run_name": (None,),
-    "torch_compile": (False,),
-    "use_cpu": (True, False),
 }
 
 

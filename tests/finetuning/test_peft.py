@@ -20,9 +20,9 @@ pytestmark = [
     pytest.mark.oracle,
     pytest.mark.filterwarnings("ignore"),  # PEFT's, about Conv1D, small vocabularies and what will be deprecated
 ]
-torch = pytest.importorskip("torch", reason="needs the extra `oracle` (PyTorch and transformers)")
+torch = pytest.importorskip("torch", reason="needs the extra `oracle` (PyTorch, transformers and PEFT)")
 transformers = pytest.importorskip("transformers", reason="needs the extra `oracle` (PyTorch and transformers)")
-peft = pytest.importorskip("peft", reason="needs peft, which is not in the extra `oracle`: pip install peft")
+peft = pytest.importorskip("peft", reason="needs the extra `oracle` (PEFT)")
 
 V, B, T = 53, 3, 9
 RNG = np.random.default_rng(0)
