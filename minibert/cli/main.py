@@ -17,6 +17,7 @@ COMMANDS = {  # name -> module; a module is imported when the parser is made, so
     "finetune": "finetune",
     "evaluate": "evaluate",
     "predict": "predict",
+    "compare": "compare",
     "fetch": "fetch",
     "plot": "plot",
     "info": "info",

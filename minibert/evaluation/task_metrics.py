@@ -30,10 +30,9 @@ class TaskMetric(NamedTuple):
         """Return the metric with its bootstrap interval; `options` are those of `bootstrap`."""
         return bootstrap(self.reduce, self.marks(truth, predictions), vectorized=self.vectorized, **options)
 
-    def difference(self, truth: Any, a: Any, b: Any, **options: Any) -> Interval:
-        """Return the metric of predictions `a` minus that of `b`, resampled together."""
-        marks = (self.marks(truth, a), self.marks(truth, b))
-        return paired_bootstrap(self.reduce, (), *marks, vectorized=self.vectorized, **options)
+    def difference(self, a: np.ndarray, b: np.ndarray, **options: Any) -> Interval:
+        """Return the metric of the marks of one model minus that of another's, resampled together."""
+        return paired_bootstrap(self.reduce, (), a, b, vectorized=self.vectorized, **options)
 
 
 def _mean(marks: np.ndarray) -> np.ndarray:

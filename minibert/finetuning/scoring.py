@@ -60,8 +60,8 @@ def examples_of(rows: Dataset, task: Task, names: list[str], about: str, skip_em
 
 
 def rows_for(settings: TaskSettings, task: Task, source: Source, split: str = "", skip_empty: bool = False) -> Examples:
-    """Return the examples of a source that the model has not been trained on."""
-    rows, about = rows_to_measure(source, task, split, seen_by(settings))
+    """Return the examples of a source that the model has not been trained on, read with the columns of `task`."""
+    rows, about = rows_to_measure(source, settings.make_task(), split, seen_by(settings))
     return examples_of(rows, task, settings.labels, about, skip_empty)
 
 
