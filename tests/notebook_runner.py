@@ -39,7 +39,11 @@ class Lesson:
     def run(self, folder: str | Path, solutions: list[str]) -> list[str]:
         """Run all cells, then the solutions; return what the `check` cells print after that."""
         client = NotebookClient(
-            self.now, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+            self.now,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(folder)}},
         )
         with client.setup_kernel():
             for i, cell in enumerate(self.now.cells):
@@ -82,7 +86,7 @@ def text(cell: NotebookNode) -> str:
     """Return what a cell printed and what its last line is."""
     streams = [o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stdout"]
     results = [o.data.get("text/plain", "") for o in cell.outputs if "data" in o and "image/png" not in o.data]
-    return "\n".join([*streams, *results])
+    return "".join([*streams, *results])
 
 
 def near(a: str, b: str) -> bool:
