@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
-CELL_SECONDS = 120  # a guard against hanging, far above what any cell needs
+CELL_SECONDS = 600  # a guard against hanging, far above what any cell needs
 RTOL = 1e-6  # of a key number whose cell does not say otherwise
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
