@@ -28,6 +28,15 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+def finite(value: Any) -> Any:
+    """Return a value for JSON, which knows no NaN: None in its place, in dicts and lists too."""
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and value != value else value
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file of a checkpoint.
 

@@ -82,10 +82,10 @@ def tell(args: dict[str, Any], report: list[dict[str, Any]], metric: str, about:
     """Print the table, or write it as JSON, and draw the picture."""
     from minibert.bench.machine import describe
     from minibert.comparison.table import table, verdicts
-    from minibert.files import write_json
+    from minibert.files import finite, write_json
     from minibert.view.tradeoff import plot_tradeoff
 
-    whole = {"data": args["data"], **about, "metric": metric, "machine": describe(), "candidates": report}
+    whole = finite({"data": args["data"], **about, "metric": metric, "machine": describe(), "candidates": report})
     if args["json"] == "-":
         print(json.dumps(whole, indent=2))
     else:

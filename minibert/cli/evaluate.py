@@ -16,6 +16,7 @@ from minibert.cli.backend import add_backend
 from minibert.cli.task_report import metric_lines, truncation
 from minibert.errors import ConfigError
 from minibert.evaluation.bootstrap import Interval
+from minibert.files import finite
 
 
 def add_data(parser: ArgumentParser) -> None:
@@ -60,7 +61,7 @@ def run(args: dict[str, Any]) -> None:
         print(note, file=sys.stderr)
     if args["json"]:
         values = {name: interval._asdict() for name, interval in metrics.items()}
-        print(json.dumps({"model": args["model"], "data": args["data"], **record, "metrics": values}))
+        print(json.dumps(finite({"model": args["model"], "data": args["data"], **record, "metrics": values})))
     else:
         print(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in record.items()))
         print("\n".join(metric_lines(metrics)))

@@ -12,7 +12,7 @@ from minibert.datasets.dataset import Dataset
 from minibert.errors import ConfigError
 from minibert.evaluation.bootstrap import Interval
 from minibert.evaluation.task_metrics import intervals
-from minibert.files import write_json
+from minibert.files import finite, write_json
 from minibert.finetuning.adapting import adapted
 from minibert.finetuning.arguments import FEATURES, FinetuneArguments
 from minibert.finetuning.features import forget_features
@@ -193,7 +193,8 @@ def _write(prepared: Prepared, args: FinetuneArguments, folder: Path, result: Re
     ).save(folder)
     write_json(folder / ARGUMENTS, args.to_dict())
     results = {name: interval._asdict() for name, interval in result.metrics.items()}
-    write_json(folder / RESULTS, {"held_out": prepared.about, "seconds": result.seconds, "metrics": results})
+    record = {"held_out": prepared.about, "seconds": result.seconds, "metrics": results}
+    write_json(folder / RESULTS, finite(record))
     lines = (json.dumps(record) + "\n" for record in history)
     (folder / LOG).write_text("".join(lines), encoding="utf-8")
 

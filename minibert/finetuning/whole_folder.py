@@ -29,6 +29,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         It cannot be written there; this is known at the beginning.
     """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    alone = not folder.parent.exists()
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
@@ -42,3 +43,5 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             os.replace(path, folder / path.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if alone and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()

@@ -167,6 +167,10 @@ def test_an_adapter_of_another_model(command, refuses, base, tmp_path, method):
     minibert.BertForMaskedLM(config).save_pretrained(tmp_path / "narrow")
     error = refuses("predict", "out", "a film", "--base", "narrow")
     assert "the adapter was made for another model" in error
+    (tmp_path / "out" / "task.json").rename(tmp_path / "task.json")
+    assert "an adapter without task.json" in refuses("predict", "out", "a film")
+    (tmp_path / "task.json").rename(tmp_path / "out" / "task.json")
+    assert "is an adapter" in refuses("finetune", "out", "--data", "films.csv", "--output_dir", "again")
     base.rename(tmp_path / "moved")
     assert "say where it is with --base" in refuses("predict", "out", "a film")
     assert command("predict", "out", "a film", "--base", "moved").code == 0
@@ -176,6 +180,9 @@ def test_models_that_are_none(refuses, base, tmp_path):
     write_csv(tmp_path / "films.csv")
     assert "no such folder, and no model of that name" in refuses("finetune", "nosuch", "--data", "films.csv")
     assert "has no head of a task: fine-tune it first" in refuses("predict", "base", "a film")
+    (base / "tokenizer.json").rename(tmp_path / "tokenizer.json")
+    (base / "vocab.txt").unlink(missing_ok=True)
+    assert "tokenizer" in refuses("finetune", "base", "--data", "films.csv")
     checkpoint(tmp_path / "gpt", "gpt2")
     write_conll(tmp_path / "names.conll", SENTENCES * 2)
     error = refuses("finetune", "gpt", "--data", "names.conll", "--task", "tokens", "--output_dir", "out")

@@ -196,6 +196,36 @@ def test_options_in_a_file(command, tmp_path):
     assert "2 steps" in found.out
 
 
+@pytest.mark.parametrize("task", ["classification", "tokens", "question-answering"])
+def test_a_checkpoint_that_was_fine_tuned_elsewhere(finetune, command, tmp_path, task):
+    """Without `task.json` its configuration tells the task and the labels."""
+    write_conll(tmp_path / "names.conll", SENTENCES * 2)
+    write_squad(tmp_path / "squad.json")
+    data, asked = {
+        "classification": ("films.csv", ["i loved it"]),
+        "tokens": ("names.conll", ["anna went to rome ."]),
+        "question-answering": ("squad.json", ["--question", "who ?", "--context", "anna lives in rome ."]),
+    }[task]
+    found = finetune("--task", task, "--max_steps", 3, "--max_length", 24, "--eval_data", data, data=data)
+    assert found.code == 0, found.err
+    with_settings = command("predict", "out", *asked, "--json")
+    (tmp_path / "out" / "task.json").unlink()
+    assert command("predict", "out", *asked, "--json").out == with_settings.out
+    measured = json.loads(command("evaluate", "out", "--data", data, "--split", "train", "--json").out)
+    assert measured["task"] == task
+
+
+def test_labels_without_names_are_the_numbers_of_the_data(finetune, command, tmp_path):
+    assert finetune(*LONG).code == 0
+    (tmp_path / "out" / "task.json").unlink()
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    del config["id2label"], config["label2id"]
+    (tmp_path / "out" / "config.json").write_text(json.dumps(config))
+    assert json.loads(command("predict", "out", "i loved it", "--json").out)["label"] == "LABEL_1"
+    measured = json.loads(command("evaluate", "out", "--data", "films.csv", "--split", "train", "--json").out)
+    assert measured["metrics"]["accuracy"]["value"] > 0.8
+
+
 def test_the_head_goes_on_unless_a_new_one_is_asked_for(finetune):
     assert finetune("--max_steps", 1, out="first").code == 0
     assert "the head that it has" in finetune("--max_steps", 1, model="first", out="second").out
