@@ -1,1 +1,5 @@
-"""Pictures of runs and models. Matplotlib is imported only when one is drawn."""
+"""Pictures and pages of runs and models. Matplotlib is imported only when a picture is drawn."""
+
+from minibert.view.step_through import StepThrough
+
+__all__ = ["StepThrough"]

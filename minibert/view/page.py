@@ -1,0 +1,86 @@
+"""A view as one HTML file that opens offline, and as a widget in Jupyter: the same JavaScript, the same bytes."""
+
+import base64
+import html
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from minibert.errors import DataError, MissingExtraError
+from minibert.files import write_whole
+
+SCRIPTS = ("arrays.js", "explain.js", "heatmap.js", "terms.js", "step_through.js")
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>
+body {{ margin: 0; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #14181d; }} }}
+{style}</style>
+<div id="view"></div>
+<script type="application/json" id="steps">{steps}</script>
+<script type="text/plain" id="numbers">{numbers}</script>
+<script type="module">
+{script}
+const text = (id) => document.getElementById(id).textContent;
+const numbers = Uint8Array.from(atob(text("numbers")), (character) => character.charCodeAt(0));
+start(document.getElementById("view"), JSON.parse(text("steps")), numbers.buffer);
+</script>
+</html>
+"""
+
+
+def asset(name: str) -> str:
+    """Return the text of a file in the folder `assets`."""
+    return files("minibert.view").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def script() -> str:
+    """Return the JavaScript of the views, one module."""
+    return "\n".join(asset(name) for name in SCRIPTS)
+
+
+def write_page(path: str | Path, title: str, steps: dict[str, Any], numbers: bytes) -> None:
+    """Write one self-contained HTML file. Raises `DataError` if its name does not end in .html."""
+    path = Path(path)
+    if path.suffix != ".html":
+        raise DataError(f"{path}: the page must be an .html file")
+    page = PAGE.format(
+        title=html.escape(title),
+        style=asset("style.css"),
+        steps=_json(steps).replace("</", "<\\/"),
+        numbers=base64.b64encode(numbers).decode(),
+        script=script(),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda temporary: temporary.write_text(page, encoding="utf-8"))
+
+
+def make_widget(steps: dict[str, Any], numbers: bytes) -> Any:
+    """Return an anywidget. Raises `MissingExtraError` without the extra `lessons`."""
+    try:
+        import anywidget
+        import traitlets
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "showing a view in Jupyter needs anywidget: pip install 'minibert-numpy[lessons]', or write a page "
+            "with .to_html(path)"
+        ) from error
+
+    class View(anywidget.AnyWidget):
+        _esm = script()
+        _css = asset("style.css")
+        steps = traitlets.Unicode().tag(sync=True)
+        numbers = traitlets.Bytes().tag(sync=True)
+
+    return View(steps=_json(steps), numbers=numbers)
+
+
+def _json(steps: dict[str, Any]) -> str:
+    return json.dumps(steps, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,70 @@
+"""Explanations are true: evaluated with NumPy, each gives what the op returned."""
+
+import re
+
+import numpy as np
+import pytest
+from view_cases import NAMES, steps
+
+from minibert.ops import gelu, gelu_tanh, tanh
+from minibert.ops.attention import softmax
+from minibert.view.explain import Elementwise, LookUp, Scatter, Softmax, Sum, Terms, explain
+
+FUNCTIONS = {f.__name__: lambda x, f=f: f(x)[0] for f in (gelu, gelu_tanh, tanh)}
+
+
+def evaluated(e):
+    """The array that an explanation explains."""
+    if isinstance(e, Sum):
+        total = e.scale * np.einsum(",".join(f[2] for f in e.factors) + f"->{e.out}", *(f[1] for f in e.factors))
+        return total if e.plus is None else total + e.plus[1]
+    if isinstance(e, Terms):
+        return sum(array for _, array in e.terms)
+    if isinstance(e, Softmax):
+        return softmax(e.scores)
+    if isinstance(e, LookUp):
+        return np.array(e.table)[e.ids]
+    if isinstance(e, Scatter):
+        total = np.zeros((e.ids.max() + 1, e.dy.shape[1])) if e.before is None else e.before.copy()
+        np.add.at(total, e.ids, e.dy)
+        return total
+    assert isinstance(e, Elementwise)
+    formula, values = e.formula.partition(" = ")[2], {}
+    for i, (name, array) in enumerate(sorted(e.values, key=lambda item: -len(item[0]))):
+        formula = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", f"v{i}", formula)
+        values[f"v{i}"] = array
+    return eval(formula, FUNCTIONS | values)
+
+
+def all_explanations(name, dropout_key):
+    for record in steps(name, dropout_key).trace:
+        explained = explain(record)
+        if explained is None:
+            assert record.parts, f"{record.name} is neither explained nor made of others"
+            continue
+        assert explained.outputs.keys() == record.outputs.keys(), record.name
+        for n, e in explained.outputs.items():
+            yield record, n, record.outputs[n], e
+        for n, (array, e) in explained.inside.items():
+            yield record, n, array, e
+
+
+@pytest.mark.parametrize("dropout_key", [None, (0, 1)])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_is_explained_rightly(name, dropout_key):
+    checked = set()
+    for record, n, array, e in all_explanations(name, dropout_key):
+        if n == "scores":  # words, not a formula: what is hidden is minus infinity
+            continue
+        value = evaluated(e)
+        if isinstance(e, Scatter):  # rows behind the last id that was looked up
+            value = np.pad(value, ((0, len(array) - len(value)), (0, 0)))
+        np.testing.assert_allclose(value, array, rtol=1e-12, atol=1e-14, err_msg=f"{record.name} {record.place} {n}")
+        checked.add((record.name, n))
+    assert {
+        ("linear", "y"),
+        ("linear_backward", "dweight"),
+        ("attention", "P"),
+        ("attention_backward", "dk"),
+    } <= checked
+    assert {("layer_norm_backward", "dx"), ("embedding_backward", "dtable"), ("cross_entropy", "L")} <= checked
