@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minibert.view.explain import Elementwise, Factor, LookUp, Scatter, Softmax, Sum, Terms
+from minibert.view.explanation import Elementwise, Factor, LookUp, Scatter, Softmax, Sum, Terms
 from minibert.view.windows import Windows
 
 

@@ -15,8 +15,8 @@ from minibert.view.page import make_widget, write_page
 from minibert.view.sources import source_of
 from minibert.view.windows import Windows
 
-LIMITS = (32, 24, 16, 12, 8, 4)  # how many rows and columns of a large array are shown: the most that fit
-ROOM = 3_300_000  # bytes of numbers; as text in a page they take a third more
+LIMITS = (32, 24, 18, 14, 12, 10, 8, 6, 4)  # how many rows and columns of a large array are shown: the most that fit
+ROOM = 3_400_000  # bytes of numbers; as text in a page they take a third more
 
 
 class StepThrough:

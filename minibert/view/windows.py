@@ -60,7 +60,12 @@ class Windows:
         """Return the description of every array, for JSON, and the buffer."""
         described, parts, offset = [], [], 0
         for array, boxes in self.stored:
-            entry = {**_describe(array), "shown": [_indices(self.shown(n), n) for n in array.shape], "boxes": []}
+            seen = [self.shown(n) for n in array.shape]
+            entry = {
+                **_describe(array, seen),
+                "shown": [_indices(i, n) for i, n in zip(seen, array.shape, strict=True)],
+            }
+            entry["boxes"] = []
             for box in _needed(boxes):
                 part = np.ascontiguousarray(array[np.ix_(*box)] if box else array, "<f4")
                 axes = [_indices(axis, n) for axis, n in zip(box, array.shape, strict=True)]
@@ -71,9 +76,10 @@ class Windows:
         return described, b"".join(parts)
 
 
-def _describe(array: np.ndarray) -> dict[str, Any]:
-    """Shape, type and the range of the numbers: the scale of the colours, whichever part is shown."""
-    numbers = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+def _describe(array: np.ndarray, seen: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Shape, type and the range of the numbers that are shown: the scale of the colours."""
+    numbers = array[np.ix_(*seen)] if array.ndim else array
+    numbers = numbers[np.isfinite(numbers)]
     least, most = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
     return {"shape": list(array.shape), "dtype": array.dtype.name, "min": least, "max": most}
 

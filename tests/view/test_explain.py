@@ -8,7 +8,8 @@ from view_cases import NAMES, steps
 
 from minibert.ops import gelu, gelu_tanh, tanh
 from minibert.ops.attention import softmax
-from minibert.view.explain import Elementwise, LookUp, Scatter, Softmax, Sum, Terms, explain
+from minibert.view.explain import explain
+from minibert.view.explanation import Elementwise, LookUp, Scatter, Softmax, Sum, Terms
 
 FUNCTIONS = {f.__name__: lambda x, f=f: f(x)[0] for f in (gelu, gelu_tanh, tanh)}
 

@@ -142,14 +142,14 @@ class StepThrough {
 
   row(title, values) {
     if (!values.length) return "";
-    const shown = values.map(({ n, a, v, e }) => (a === undefined ? make("p", { className: "number" }, `${n} = ${v}`) : this.map(n, a, e)));
+    const shown = values.map(({ n, a, v, e }) => (a === undefined ? make("p", { className: "number" }, `${n} = ${v}`) : this.map(n, a, e, title === "in")));
     return make("section", { className: "row" }, make("h3", {}, title), make("div", {}, ...shown));
   }
 
-  map(name, number, explanation) {
+  map(name, number, explanation, isInput) {
     const pick = explanation && ((index, value) => this.explain(name, number, explanation, index, value));
     const from = this.origin.get(number);
-    const link = from !== undefined && from < this.at
+    const link = isInput && from !== undefined && from < this.at
       ? make("button", { className: "from", onclick: () => this.go(from), title: this.data.steps[from].name }, `from ${from + 1}`) : null;
     const map = new Heatmap(this, name, number, pick, link);
     this.maps.push(map);
@@ -169,10 +169,10 @@ class StepThrough {
   }
 }
 
-// Which step made an array first.
+// Which step made an array first; an op that only calls others made none.
 function originOf(steps) {
   const made = new Map();
-  steps.forEach((step, i) => step.outputs.forEach(({ a }) => {
+  steps.forEach((step, i) => step.parts.length || step.outputs.forEach(({ a }) => {
     if (a !== undefined && !made.has(a)) made.set(a, i);
   }));
   return made;

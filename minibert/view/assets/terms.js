@@ -31,7 +31,7 @@ function termRow({ where, parts, value, total, rest, here }, most) {
     make("td", { className: "value" }, format(parts[0]?.[1], "")),
     make("td", { className: "value" }, format(parts[1]?.[1], "")),
     make("td", { className: "value" }, format(value)),
-    make("td", { className: "bar" }, total || rest ? "" : bar));
+    make("td", { className: "bar" }, total || rest || value === 0 ? "" : bar));
   line.dataset.value = value;
   return line;
 }
