@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from minibert.finetuning.arguments import FinetuneArguments
     from minibert.finetuning.finetune import Prepared, Result
 
+EXAMPLES = {  # task -> what is handed to `minibert predict`
+    "question-answering": '--question "What?" --context "A text."',
+    "multiple-choice": '"A text." --choices "One." "Another."',
+}
+
 
 def prepared_for(prepared: "Prepared", args: "FinetuneArguments") -> str:
     """Return what is going to be trained on what."""
@@ -23,6 +28,11 @@ def prepared_for(prepared: "Prepared", args: "FinetuneArguments") -> str:
     ]
     if prepared.task.kind in ("sequence-classification", "token-classification") and args.task != "regression":
         lines.append(f"labels: {', '.join(prepared.start.names[:20])}" + ", ..." * (len(prepared.start.names) > 20))
+    if prepared.common:
+        lines.append(
+            f"note: {prepared.common:,} of the {len(prepared.heldout.inputs):,} held-out examples are among those to "
+            "train on: what is measured on them says nothing about others"
+        )
     if prepared.skipped:
         lines.append(f"note: {prepared.skipped:,} rows with an empty text are left out")
     for part, labelled in (("training", prepared.train), ("held-out", prepared.heldout)):
@@ -47,6 +57,7 @@ def metric_lines(metrics: dict[str, Interval]) -> list[str]:
 def finetuned(result: "Result", prepared: "Prepared", folder: Path) -> str:
     """Return what came out, and what to do with it."""
     title = f"on {len(prepared.heldout.inputs):,} held-out examples, with 95 % bootstrap intervals:"
-    example = {"question-answering": "--question QUESTION --context TEXT"}.get(prepared.task.name, '"A text."')
+    usual = '"A text." --pair "Another."' if prepared.task.columns.pair else '"A text."'
+    example = EXAMPLES.get(prepared.task.name, usual)
     advice = f"{folder}\n  minibert predict {shlex.quote(str(folder))} {example}"
     return "\n".join([title, *metric_lines(result.metrics), advice])

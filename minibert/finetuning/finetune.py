@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minibert.datasets.dataset import Dataset
+from minibert.datasets.splitting import content_key
 from minibert.errors import ConfigError
 from minibert.evaluation.bootstrap import Interval
 from minibert.evaluation.task_metrics import intervals
@@ -57,6 +58,7 @@ class Prepared(NamedTuple):
     validation: Labelled | None
     about: str  # which rows are held out
     skipped: int  # empty rows that were left out
+    common: int  # held-out examples that are learned from, too
     rows: Source
 
     @property
@@ -102,7 +104,8 @@ def prepare(source: str, args: FinetuneArguments) -> Prepared:
         truth = task.truth(part, start.names)
         labelled.append(Labelled(texts, truth, task.encode(start.tokenizer, texts, max_length)))
     third = labelled[2] if len(labelled) > 2 else None
-    return Prepared(source, task, start, model, max_length, labelled[0], labelled[1], third, about, skipped, rows)
+    common, two = in_common(inputs[0], inputs[1]), labelled[:2]
+    return Prepared(source, task, start, model, max_length, *two, third, about, skipped, common, rows)
 
 
 def run(prepared: Prepared, args: FinetuneArguments, folder: Path, say: Callable[[str], None] = print) -> Result:
@@ -156,6 +159,12 @@ def row_length(start: Start, model: Model, task: Task, asked: int) -> int:
     if asked > room:
         raise ConfigError(f"--max_length is {asked}, but the model has room for {room} tokens")
     return asked or min(task.longest, room)
+
+
+def in_common(train: list, heldout: list) -> int:
+    """Return how many held-out inputs are among the training inputs, but for case and white space."""
+    known = {content_key(given) for given in train}
+    return sum(content_key(given) in known for given in heldout)
 
 
 def _rows(rows: Source, task: Task, args: FinetuneArguments) -> tuple[Dataset, Dataset, str]:

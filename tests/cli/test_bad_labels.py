@@ -210,6 +210,25 @@ def test_words_without_a_label(refuses, base, tmp_path):
     assert "row 0 has 2 words, but 1 labels" in refuses("finetune", base, *argv, "--output_dir", "out")
 
 
+def test_questions_that_are_too_long(command, refuses, base, tmp_path):
+    write_squad(tmp_path / "squad.json")
+    argv = ["--task", "question-answering", "--data", "squad.json", "--eval_data", "squad.json", "--output_dir", "out"]
+    error = refuses("finetune", base, *argv, "--max_length", "6")
+    assert "question 0 has 4 tokens, but rows of 6 have room for 0 beside the context" in error
+    assert command("finetune", base, *argv, *FEW).code == 0
+    error = refuses("predict", "out", "--question", "who " * 40, "--context", "anna lives in rome .")
+    assert "question 0 has 40 tokens, but rows of 40 have room for 23" in error
+
+
+def test_what_is_measured_on_training_rows_is_said(command, base, tmp_path):
+    write_csv(tmp_path / "films.csv")
+    write_csv(tmp_path / "other.csv", [("I  loved it", 1), ("something else", 0)])
+    found = command("finetune", base, "--data", "films.csv", "--eval_data", "other.csv", "--output_dir", "out", *FEW)
+    assert "note: 1 of the 2 held-out examples are among those to train on" in found.out
+    found = command("finetune", base, "--data", "films.csv", "--output_dir", "divided", *FEW)
+    assert "note" not in found.out
+
+
 def test_answers_without_a_context(command, refuses, base, tmp_path):
     write_squad(tmp_path / "squad.json")
     argv = ["--task", "question-answering", "--data", "squad.json", "--eval_data", "squad.json"]

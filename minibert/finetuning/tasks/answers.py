@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +64,7 @@ class QuestionAnswering(Task):
     def encode(self, tokenizer: PretrainedTokenizer, inputs: list, max_length: int) -> Encoded:
         """Return a row a window: a long context takes several, so nothing is cut off."""
         questions, contexts = zip(*inputs, strict=True)
+        _check_questions(tokenizer, questions, max_length)
         windows = answer_windows(tokenizer, questions, contexts, max_length, max_length // SHARED)
         return Encoded(windows.encoding.data, 0, (windows, contexts))
 
@@ -103,3 +105,15 @@ class QuestionAnswering(Task):
     def answer(self, prediction: str, given: Any, names: list[str]) -> dict[str, Any]:
         """Return the text."""
         return {"answer": prediction}
+
+
+def _check_questions(tokenizer: PretrainedTokenizer, questions: Sequence[str], max_length: int) -> None:
+    """Raise `DataError` if a question leaves no room for more of its context than windows share."""
+    special = tokenizer.backend_tokenizer.num_special_tokens_to_add(True)
+    room = max_length - special - max_length // SHARED - 1
+    for i, ids in enumerate(tokenizer(list(questions), add_special_tokens=False)["input_ids"]):
+        if len(ids) > room:
+            raise DataError(
+                f"question {i} has {len(ids)} tokens, but rows of {max_length} have room for {max(room, 0)} beside the "
+                "context: shorten it, or allow longer rows"
+            )
