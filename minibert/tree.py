@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from minibert.errors import CheckpointError
+
 Tree = dict[str, Any]  # str -> np.ndarray, or str -> Tree
 
 
@@ -55,6 +57,28 @@ def tree_get(tree: Tree, name: str) -> Any:
     for key in name.split("."):
         tree = tree[key]
     return tree
+
+
+def copy_into(arrays: dict[str, np.ndarray], values: dict[str, np.ndarray], what: str) -> None:
+    """Write `values` into the `arrays` of the same names; those that cannot be written must hold them already.
+
+    Raises
+    ------
+    CheckpointError
+        If a name is missing or too many, a shape or a dtype is another; `what` says of what.
+    """
+    for name in sorted(set(arrays) ^ set(values)):
+        raise CheckpointError(f"{what}: {name} is in {'the model' if name in arrays else 'the checkpoint'} only")
+    for name, array in arrays.items():
+        value = values[name]
+        if (value.shape, value.dtype) != (array.shape, array.dtype):
+            raise CheckpointError(
+                f"{what}: {name} is {value.dtype} {value.shape} in the checkpoint, {array.dtype} {array.shape} here"
+            )
+        if array.flags.writeable:
+            array[...] = value
+        elif not np.array_equal(array, value):
+            raise CheckpointError(f"{what}: {name} is frozen, and has another value in the checkpoint")
 
 
 def tree_add(a: Tree, b: Tree) -> Tree:

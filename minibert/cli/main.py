@@ -47,7 +47,10 @@ def main(argv: list[str] | None = None) -> int:
     except MinibertError as error:
         print(f"minibert: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        if str(stopped):  # training, which a signal ended, and what to do to go on
+            print(f"minibert: {stopped}", file=sys.stderr)
+            return 128 + getattr(stopped, "number", 2)
         print("minibert: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough

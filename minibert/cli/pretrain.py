@@ -4,6 +4,8 @@ Without options: bert-tiny on the documentation of Python, which comes with Pyth
 folder then holds a checkpoint that Hugging Face opens too, the log and a picture of the loss.
 """
 
+import shlex
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -15,21 +17,31 @@ from minibert.allocator import keep_freed_memory
 from minibert.cli import report
 from minibert.cli.backend import blas_limits, compile_ahead
 from minibert.cli.recipes import Batches, make_batches, make_model, make_tokenizer, resolve_arguments
+from minibert.cli.resume import find_checkpoint, say, with_options_of
 from minibert.data.corpora import resolve
 from minibert.data.token_corpus import TokenCorpus
 from minibert.data.tokenizer import save_tokenizer
 from minibert.data.tokens import build_tokens
 from minibert.errors import TrainingError
 from minibert.evaluation.pretraining import evaluate
-from minibert.files import write_json
+from minibert.files import read_object, write_json
 from minibert.models.base import Model
+from minibert.tokenizers import AutoTokenizer
 from minibert.tokenizers.base import PretrainedTokenizer
-from minibert.training.arguments import PretrainArguments
+from minibert.training.arguments import HARMLESS, PretrainArguments
+from minibert.training.callbacks import CallbackHandler, TrainerCallback
+from minibert.training.changes import check_changes
+from minibert.training.checkpoints import Checkpoints
+from minibert.training.feed import Feed
 from minibert.training.log import RunLog
 from minibert.training.loop import LoopSettings, in_steps, train
 from minibert.training.optimizer import AdamW
+from minibert.training.progress import Progress
 from minibert.training.run_folder import ARGUMENTS, choose_folder, new_run
+from minibert.training.run_state import Run
 from minibert.training.schedule import linear_warmup_decay
+from minibert.training.spikes import GradientNorms
+from minibert.training.stop_signals import StopOnSignal
 from minibert.user_cache import cache_folder
 
 
@@ -44,83 +56,123 @@ def add_arguments(parser: ArgumentParser) -> None:
         else:
             choices = field.metadata.get("choices")
             about = {"type": Literal[choices] if choices else field.type, "default": field.default}
+        if "optional_value" in field.metadata:
+            about |= {"nargs": "?", "const": field.metadata["optional_value"]}
         parser.add_argument(f"--{field.name}", help=field.metadata["help"], **about)
 
 
 def run(arguments: dict[str, Any]) -> None:
     """Prepare the data, train, and show what was learned."""
     arguments.pop("config", None)
+    checkpoint = None
+    if arguments["resume_from_checkpoint"]:
+        checkpoint = find_checkpoint(arguments, run_name(arguments))
+        arguments = with_options_of(checkpoint, arguments)
     args = resolve_arguments(PretrainArguments(**arguments))
+    if checkpoint:
+        check_changes(read_object(checkpoint / ARGUMENTS), args.to_dict(), HARMLESS, args.allow_change, say)
     with dispatch.backend(args.backend):
-        pretrain(args)
+        pretrain(args, checkpoint)
 
 
-def pretrain(args: PretrainArguments) -> None:
+def pretrain(args: PretrainArguments, checkpoint: Path | None = None) -> None:
     """Do the same on the active backend."""
-    folder = choose_folder(args.output_dir, args.overwrite, run_name(args))
+    name = run_name(vars(args))
+    folder = checkpoint.parent if checkpoint else choose_folder(args.output_dir, args.overwrite, name)
     keep_freed_memory()
-    tokenizer, corpus = read_corpus(args)
+    tokenizer, corpus = read_corpus(args, checkpoint)
     model = make_model(args, tokenizer)
     training, heldout = corpus.split(args.heldout, args.seed)
     batches = make_batches(args, tokenizer, training, "training")
     examples = make_batches(args, tokenizer, heldout, "held-out")
     report.start(args, model, training, heldout, folder)
     compile_ahead(args.backend, args.dtype)
-    with new_run(folder):
+    with nullcontext() if checkpoint else new_run(folder):
         write_json(folder / ARGUMENTS, args.to_dict())
         save_tokenizer(tokenizer, folder, model_max_length=args.seq_len)
         with blas_limits(model, args.blas_threads):
-            fit(args, model, batches, examples, folder)
+            fit(args, model, tokenizer, batches, examples, folder, checkpoint)
     report.finish(args, folder, model, tokenizer, heldout)
 
 
-def read_corpus(args: PretrainArguments) -> tuple[PretrainedTokenizer, TokenCorpus]:
-    """Return the tokenizer, trained unless one was given, and the corpus as token ids."""
+def read_corpus(args: PretrainArguments, checkpoint: Path | None) -> tuple[PretrainedTokenizer, TokenCorpus]:
+    """Return the tokenizer, trained unless one was given or saved, and the corpus as token ids."""
     documents = resolve(args.corpus)
-    tokenizer = make_tokenizer(args, documents)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint) if checkpoint else make_tokenizer(args, documents)
     return tokenizer, build_tokens(documents, tokenizer, cache_folder() / "tokens")
 
 
-def fit(args: PretrainArguments, model: Model, batches: Batches, examples: Batches, folder: Path) -> None:
-    """Train, and save the weights at each evaluation."""
+class KeepWeights(TrainerCallback):
+    """Writes the weights into the run folder at each evaluation, so that they can be tried while it trains."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Write them."""
+        kwargs["model"].save_pretrained(self.folder)
+
+
+def fit(
+    args: PretrainArguments,
+    model: Model,
+    tokenizer: PretrainedTokenizer,
+    batches: Batches,
+    examples: Batches,
+    folder: Path,
+    checkpoint: Path | None = None,
+) -> None:
+    """Train, from the beginning or from where a checkpoint was."""
     heldout = [batch for _, batch in islice(examples.forever(), args.eval_batches)]  # the same batches every time
     baselines = {f"eval_{name}": value for name, value in examples.baselines(batches).items()}
-    settings = LoopSettings(
-        args.max_steps,
-        args.log_every,
-        args.eval_every,
-        save_every=args.eval_every,
-        gradient_accumulation_steps=args.gradient_accumulation_steps,
-        max_grad_norm=args.max_grad_norm,
-        seed=args.seed,
-    )
-    steps = in_steps((batch for _, batch in batches.forever()), args.gradient_accumulation_steps)
+    stop = StopOnSignal()
+    handler = CallbackHandler([KeepWeights(folder), stop], args, model=model)
     optimizer = AdamW(model.params, args.learning_rate, args.weight_decay, betas=(0.9, args.adam_beta2), l1=args.l1)
+    feed = Feed(batches.epoch)
+    whole = Run(model, optimizer, feed, handler.state, args.to_dict(), tokenizer)
+    progress = Progress(norms=GradientNorms(args.skip_outliers))
+    if checkpoint:
+        progress = whole.read(checkpoint, not args.allow_change, args.skip_outliers)
+    checkpoints = Checkpoints(folder, args.save_total_limit, checkpoint)
 
     def learning_rate(step: int) -> float:
         return linear_warmup_decay(step, args.learning_rate, args.warmup_steps, args.max_steps)
 
-    with RunLog(folder, args.max_steps) as log:
+    with RunLog(folder, args.max_steps, history=handler.state.log_history, step=progress.step) as log, stop:
 
         def evaluation(step: int) -> dict[str, float]:
             record = evaluate(model, heldout) | baselines
             log.say(report.evaluation(step, record))
             return record
 
-        def save(step: int) -> None:
-            model.save_pretrained(folder)
+        def save(progress: Progress) -> None:
+            checkpoints.save(progress.step, lambda folder: whole.write(folder, progress))
 
+        steps = in_steps(feed, args.gradient_accumulation_steps)
+        parts = (model, optimizer, steps, learning_rate, loop_settings(args), log, evaluation)
         try:
-            train(model, optimizer, steps, learning_rate, settings, log, evaluation, save)
-        except KeyboardInterrupt:
-            model.save_pretrained(folder)
-            log.say(f"the weights so far are in {folder}")
-            raise
+            train(*parts, save, handler, progress)
         except TrainingError as error:
             model.save_pretrained(folder)
-            raise TrainingError(f"{error}. The weights before it are in {folder}") from error
+            raise TrainingError(f"{error}. The weights before it are in {folder}; {checkpoints.newest}") from error
+    stop.check(handler.state, f"go on with: minibert pretrain --resume_from_checkpoint {shlex.quote(str(folder))}")
 
 
-def run_name(args: PretrainArguments) -> str:
+def loop_settings(args: PretrainArguments) -> LoopSettings:
+    """Return how long to train, and what happens when."""
+    return LoopSettings(
+        args.max_steps,
+        args.log_every,
+        args.eval_every,
+        args.save_every,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+        max_grad_norm=args.max_grad_norm,
+        max_skipped_steps=args.max_skipped_steps,
+        seed=args.seed,
+    )
+
+
+def run_name(options: dict[str, Any]) -> str:
     """Return the name of the default run folder, for example bert-tiny-python-docs."""
-    return f"{args.model}-{Path(args.corpus[0]).name.split('.')[0] if args.corpus[0] != '-' else 'stdin'}"
+    first = options["corpus"][0]
+    return f"{options['model']}-{Path(first).name.split('.')[0] if first != '-' else 'stdin'}"

@@ -7,6 +7,15 @@ from minibert.errors import ConfigError
 
 AUTO = "auto"  # what suits the model
 LARGEST_VOCABULARY = 1_000_000  # the tokenizer's trainer reserves memory for all of it
+AT_LEAST_ONE = (
+    "max_steps", "batch_size", "gradient_accumulation_steps", "vocab_size", "eval_every", "eval_batches", "log_every",
+    "max_skipped_steps",
+)  # fmt: skip
+NOT_NEGATIVE = ("weight_decay", "l1", "blas_threads", "seed", "save_every", "save_total_limit", "skip_outliers")
+# Used again as a --config, the options of a run must neither overwrite it unasked nor go on with it.
+OF_THIS_CALL = ("overwrite", "resume_from_checkpoint", "allow_change")
+# What changes no weights, if it changes when a run goes on.
+HARMLESS = ("output_dir", "log_every", "eval_every", "eval_batches", "save_every", "save_total_limit")
 
 
 def option(default: Any, help: str, **more: Any) -> Any:
@@ -37,6 +46,19 @@ class PretrainArguments:
     )
     output_dir: str = option("", "the run folder (default: a new folder in runs/)")
     overwrite: bool = option(False, "replace the run that output_dir holds")
+    resume_from_checkpoint: str = option(
+        "",
+        "go on from a checkpoint or, of a run folder, from its newest (without a folder: of output_dir, or of the last "
+        "run in runs/); options that are left at their defaults are those of the run",
+        optional_value="newest",
+    )
+    allow_change: bool = option(
+        False, "go on although the data or options that change the weights are others than the run began with"
+    )
+    save_every: int = option(
+        1000, "steps between checkpoints, from which a run that was interrupted goes on; one at the end too (0: none)"
+    )
+    save_total_limit: int = option(2, "checkpoints that are kept: the newest (0: all)")
     max_steps: int = option(5000, "number of training steps")
     batch_size: int = option(16, "sequences in a batch")
     seq_len: int = option(64, "tokens in a sequence, special tokens included")
@@ -56,6 +78,15 @@ class PretrainArguments:
     weight_decay: float = option(0.01, "decoupled weight decay, on matrices and tables only")
     l1: float = option(0.0, "L1 penalty (proximal) beside it, on the same: small weights become exactly 0")
     max_grad_norm: float = option(1.0, "the gradient is scaled down to this norm where it is larger")
+    max_skipped_steps: int = option(
+        10,
+        "a step whose loss or gradient is not finite is not taken, and logged as skipped; so many in a row end the run",
+    )
+    skip_outliers: float = option(
+        0.0,
+        "also skip a step whose gradient's norm is more than so many standard deviations above the mean of the last "
+        "100 (0: never)",
+    )
     gradient_accumulation_steps: int = option(1, "batches that make one step")
     initializer_range: float = option(
         0.0,
@@ -93,12 +124,14 @@ class PretrainArguments:
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a value that cannot work."""
-        at_least_one = "max_steps batch_size gradient_accumulation_steps vocab_size eval_every eval_batches log_every"
-        for name in at_least_one.split():
+        for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ConfigError(f"--{name} must be at least 1, but is {getattr(self, name)}")
         if not 0 < self.max_grad_norm < float("inf"):
             raise ConfigError(f"--max_grad_norm must be positive, but is {self.max_grad_norm}")
+        for name in NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"--{name} must not be negative, but is {getattr(self, name)}")
         for name in ("learning_rate", "initializer_range"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"--{name} must be positive, or 0 for the default, but is {getattr(self, name)}")
@@ -119,13 +152,6 @@ class PretrainArguments:
             )
         if not 0 <= self.adam_beta2 < 1:
             raise ConfigError(f"--adam_beta2 must be at least 0 and less than 1, but is {self.adam_beta2}")
-        for name in ("weight_decay", "l1"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"--{name} must not be negative, but is {getattr(self, name)}")
-        if self.blas_threads < 0:
-            raise ConfigError(f"--blas_threads must not be negative, but is {self.blas_threads}")
-        if self.seed < 0:
-            raise ConfigError(f"--seed must not be negative, but is {self.seed}")
 
     @classmethod
     def options(cls) -> tuple[Field, ...]:
@@ -135,5 +161,6 @@ class PretrainArguments:
     def to_dict(self) -> dict[str, Any]:
         """Return what `training_args.json` holds."""
         values = asdict(self)
-        del values["overwrite"]  # of this run; used again as a --config, the file must not overwrite it unasked
+        for name in OF_THIS_CALL:
+            del values[name]
         return values

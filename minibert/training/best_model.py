@@ -1,11 +1,14 @@
 """Which evaluation was the best: early stopping, and the weights of that moment."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minibert.errors import ConfigError
+from minibert.frozen import trainable
 from minibert.training.callbacks import TrainerCallback, TrainerControl, TrainerState
+from minibert.training.run_state import parameters_in
 from minibert.tree import Tree, flatten
 
 
@@ -40,13 +43,12 @@ class EarlyStoppingCallback(TrainerCallback):
             raise ConfigError(f"early_stopping_patience must be at least 1, but is {early_stopping_patience}")
         self.early_stopping_patience = early_stopping_patience
         self.early_stopping_threshold = early_stopping_threshold
-        self.failures = 0
+        self.name = f"{type(self).__name__}({early_stopping_patience}, {early_stopping_threshold})"
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Begin to count."""
+        """Check that there is something to compare."""
         if args.metric_for_best_model is None or args.eval_strategy == "no":
             raise ConfigError("early stopping needs metric_for_best_model, and an eval_strategy other than 'no'")
-        self.failures = 0
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Compare with the best of the evaluations before."""
@@ -54,8 +56,9 @@ class EarlyStoppingCallback(TrainerCallback):
         improved = is_better(args, value, best)
         if improved and best is not None:
             improved = abs(value - best) > self.early_stopping_threshold
-        self.failures = 0 if improved else self.failures + 1
-        if self.failures >= self.early_stopping_patience:
+        failures = 0 if improved else state.remembered.get(self.name, 0) + 1
+        state.remembered[self.name] = failures
+        if failures >= self.early_stopping_patience:
             control.should_training_stop = True
 
 
@@ -69,8 +72,12 @@ class BestModel(TrainerCallback):
         self._copies: dict[str, np.ndarray] | None = None
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Forget the run before."""
+        """Forget the run before; of a run that goes on, read the best parameters from their checkpoint."""
         self._copies = None
+        if state.best_model_checkpoint and args.load_best_model_at_end:
+            model = kwargs["model"]
+            values = parameters_in(Path(state.best_model_checkpoint), model)
+            self._keep({name: values[name] for name in flatten(trainable(model.params))})
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Keep the parameters if they are the best so far."""
@@ -81,9 +88,9 @@ class BestModel(TrainerCallback):
         if improved:
             state.best_metric, state.best_global_step = value, state.global_step
             if args.load_best_model_at_end:
-                self._copies = {name: array.copy() for name, array in _learned(kwargs["model"].params).items()}
+                self._keep(flatten(trainable(kwargs["model"].params)))
         if args.save_strategy == "best":
-            control.should_save = improved
+            control.should_save = control.should_save or improved
 
     def restore(self, params: Tree) -> None:
         """Write the best parameters into the model's arrays, if any were kept."""
@@ -91,7 +98,6 @@ class BestModel(TrainerCallback):
         for name, copy in (self._copies or {}).items():
             arrays[name][...] = copy
 
-
-def _learned(params: Tree) -> dict[str, np.ndarray]:
-    """What can be written: frozen parameters are as they were."""
-    return {name: array for name, array in flatten(params).items() if array.flags.writeable}
+    def _keep(self, arrays: dict[str, np.ndarray]) -> None:
+        """Copy what trains; what is frozen is as it was."""
+        self._copies = {name: array.copy() for name, array in arrays.items()}

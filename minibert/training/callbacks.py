@@ -22,6 +22,7 @@ class TrainerState:
     best_metric: float | None = None
     best_global_step: int | None = None
     best_model_checkpoint: str | None = None
+    remembered: dict[str, Any] = field(default_factory=dict)  # what callbacks need again when a run goes on, by name
 
     def save_to_json(self, path: str | Path) -> None:
         """Write all fields."""

@@ -1,33 +1,32 @@
-"""Writing `checkpoint-{step}/`: a model, its tokenizer, and where the run was."""
+"""The checkpoints of a run, `checkpoint-{step}/`: which are kept, and which is the newest good one."""
 
-import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minibert.errors import ConfigError
+from minibert.errors import CheckpointError, ConfigError
 from minibert.files import write_whole
-from minibert.training.callbacks import TrainerState
 from minibert.training.log import LOG
+from minibert.training.whole_folder import check_folder, clean, remove_folder, write_folder
 from minibert.tree import flatten
 
-STATE = "trainer_state.json"
+NAME = re.compile(r"checkpoint-(\d+)")
 
 
 @contextmanager
 def output_folder(folder: Path) -> Iterator[Path]:
-    """Let a `with` block write checkpoints and a new log into `folder`.
+    """Let a `with` block write checkpoints and a log into `folder`.
 
     If it fails before the first checkpoint, a folder that was not there before is gone again.
     """
     existed = folder.is_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOG).unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another output_dir") from error
     try:
@@ -55,17 +54,37 @@ def save_model(folder: Path, model: Any, tokenizer: Any = None) -> None:
         tokenizer.save_pretrained(folder)
 
 
-def save_checkpoint(folder: Path, model: Any, tokenizer: Any, state: TrainerState) -> None:
-    """Write the checkpoint `folder`, which has its name only when it is complete; one of that name is replaced."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        save_model(temporary, model, tokenizer)
-        state.save_to_json(temporary / STATE)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+class Checkpoints:
+    """What a run has saved in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+    limit : int, optional
+        So many are kept.
+    resumed : Path, optional
+        The checkpoint that the run goes on from: it and those before it count as the run's own.
+    """
+
+    def __init__(self, folder: Path, limit: int | None = None, resumed: Path | None = None) -> None:
+        self.folder, self.limit = folder, limit
+        older = [] if resumed is None else checkpoints_in(folder)
+        self.saved = [path for path in older if step_of(path) <= step_of(resumed)]
+
+    @property
+    def newest(self) -> str:
+        """The last one, for a message."""
+        return f"the last good checkpoint is {self.saved[-1]}" if self.saved else "no checkpoint was saved"
+
+    def save(self, step: int, fill: Callable[[Path], Any], best: Path | None = None) -> Path:
+        """Let `fill` write `checkpoint-{step}`; then remove the oldest, but not `best`."""
+        folder = self.folder / f"checkpoint-{step}"
+        try:
+            write_folder(folder, fill)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; {self.newest}") from error
+        self.saved = keep_newest([*(path for path in self.saved if path != folder), folder], self.limit, best)
+        return folder
 
 
 def keep_newest(checkpoints: list[Path], limit: int | None, best: Path | None) -> list[Path]:
@@ -73,12 +92,63 @@ def keep_newest(checkpoints: list[Path], limit: int | None, best: Path | None) -
 
     `best` is one of those that are kept. The newest is kept in any case, so that with a limit of 1 there may be two.
     """
-    if limit is None or len(checkpoints) <= limit:
+    if not limit or len(checkpoints) <= limit:
         return checkpoints
     kept = set(checkpoints[-limit:])
     if best in checkpoints and best not in kept:
         kept = {best, *checkpoints[-max(1, limit - 1) :]}
     for folder in checkpoints:
         if folder not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
     return [folder for folder in checkpoints if folder in kept]
+
+
+def step_of(path: Path) -> int | None:
+    """Return the step in the name of a checkpoint, or None if it has another name."""
+    match = NAME.fullmatch(path.name)
+    return int(match[1]) if match else None
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, the oldest first."""
+    found = [path for path in folder.glob("checkpoint-*") if step_of(path) is not None and path.is_dir()]
+    return sorted(found, key=step_of)
+
+
+def good_checkpoint(path: Path, say: Callable[[str], Any]) -> Path:
+    """Return a checkpoint that is as it was written.
+
+    Parameters
+    ----------
+    path : Path
+        A checkpoint; or a folder of checkpoints, of which the newest is meant. If it is damaged, the newest good one
+        before it is taken.
+    say : callable
+        Told of what is damaged, and what is taken instead.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or none is good: names the file that is damaged.
+    """
+    wanted = step_of(path)
+    folder = path if wanted is None else path.absolute().parent
+    with suppress(OSError):
+        clean(folder)
+    found = [p for p in checkpoints_in(folder) if wanted is None or step_of(p) <= wanted]
+    if not found or (wanted is not None and not path.is_dir()):
+        raise CheckpointError(
+            f"{path}: there is no checkpoint to go on from; give a checkpoint, or the folder of a run"
+        )
+    damage = None
+    for checkpoint in reversed(found):
+        try:
+            check_folder(checkpoint)
+        except CheckpointError as error:
+            damage = damage or error
+            say(str(error))
+        else:
+            if damage:
+                say(f"{checkpoint} is taken instead, the newest good one")
+            return checkpoint
+    raise damage

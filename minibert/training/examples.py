@@ -1,7 +1,7 @@
 """Examples to train on: anything with a length whose elements are dicts, and columns."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,8 +105,7 @@ def order_of(n: int, strategy: str, lengths: np.ndarray | None, batch_size: int,
     return np.concatenate([*(full[i] for i in rng.permutation(len(full))), *rest])
 
 
-def epochs(n: int, batch_size: int, drop_last: bool, orders: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """Yield the batches of each epoch, as arrays of places in the dataset."""
-    for order in orders:
-        batches = np.split(order, range(batch_size, n, batch_size))
-        yield batches[:-1] if drop_last and len(batches) > 1 and len(batches[-1]) < batch_size else batches
+def in_batches(order: np.ndarray, batch_size: int, drop_last: bool) -> list[np.ndarray]:
+    """Return the batches of an epoch, as arrays of places in the dataset."""
+    batches = np.split(order, range(batch_size, len(order), batch_size))
+    return batches[:-1] if drop_last and len(batches) > 1 and len(batches[-1]) < batch_size else batches

@@ -10,6 +10,7 @@ from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
+from minibert.files import write_whole
 from minibert.models.base import Losses
 
 LOG = "log.jsonl"
@@ -41,6 +42,18 @@ class Window:
             for i, value in enumerate((part.loss * part.count, part.correct, part.count)):
                 sums[i] += value
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` reads: the sums, and the seconds that have passed."""
+        values = dict(vars(self))
+        return {**values, "start": values["start"] - time.perf_counter()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return the window again; its time goes on."""
+        window = cls()
+        vars(window).update({**values, "start": time.perf_counter() + values["start"]})
+        return window
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Do not count the time spent inside a `with` block."""
@@ -70,13 +83,32 @@ class RunLog:
         The run folder. None: nothing is written.
     max_steps : int
     progress : bool
+    history : list of dict, optional
+        The records of a run that goes on: the file holds them, and nothing else, before the first new one.
+    step : int
+        The step that it goes on after.
+
+    Attributes
+    ----------
+    history : list of dict
+        All records.
     """
 
-    def __init__(self, folder: Path | None, max_steps: int, progress: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        max_steps: int,
+        progress: bool = True,
+        history: list[dict[str, Any]] | None = None,
+        step: int = 0,
+    ) -> None:
+        self.history = [] if history is None else history
+        if folder and self.history:
+            lines = "".join(map(_line, self.history))
+            write_whole(folder / LOG, lambda path: path.write_text(lines, encoding="utf-8"))
         self._file: TextIO | None = folder and (folder / LOG).open("a", encoding="utf-8")
-        self._bar = tqdm(
-            total=max_steps, unit="step", dynamic_ncols=True, disable=not progress or not sys.stderr.isatty()
-        )
+        shown = progress and sys.stderr.isatty()
+        self._bar = tqdm(total=max_steps, initial=step, unit="step", dynamic_ncols=True, disable=not shown)
         self._progress = progress
 
     def __enter__(self) -> Self:
@@ -93,8 +125,9 @@ class RunLog:
 
     def write(self, record: dict[str, Any]) -> None:
         """Append a record; each line is complete on disk before training goes on."""
+        self.history.append(record)
         if self._file:
-            self._file.write(json.dumps(record) + "\n")
+            self._file.write(_line(record))
             self._file.flush()
         if "loss" in record:
             shown = {"loss": f"{record['loss']:.3f}"}
@@ -108,6 +141,10 @@ class RunLog:
         """Print a line above the bar."""
         if self._progress:
             tqdm.write(text, file=sys.stderr)
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record) + "\n"
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

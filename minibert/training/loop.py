@@ -1,4 +1,4 @@
-"""The training loop: batches in, steps, logs and evaluations out. It knows no particular model.
+"""The training loop: batches in, steps, logs, evaluations and checkpoints out. It knows no particular model.
 
 It is the only one: `minibert pretrain` and `Trainer` differ in what they hand to it.
 """
@@ -17,6 +17,8 @@ from minibert.training.accumulation import accumulate
 from minibert.training.callbacks import CallbackHandler
 from minibert.training.log import RunLog, Window
 from minibert.training.optimizer import AdamW
+from minibert.training.progress import Progress
+from minibert.training.spikes import why_skipped
 
 Batch = dict[str, Any]
 
@@ -33,6 +35,7 @@ class LoopSettings:
     eval_on_start: bool = True
     gradient_accumulation_steps: int = 1
     max_grad_norm: float | None = 1.0
+    max_skipped_steps: int = 10  # in a row; then the run ends
     seed: int = 0  # of dropout
 
     def due(self, every: int, step: int) -> bool:
@@ -54,8 +57,9 @@ def train(
     settings: LoopSettings,
     log: RunLog,
     evaluate: Callable[[int], dict[str, Any]],
-    save: Callable[[int], None],
+    save: Callable[[Progress], None],
     handler: CallbackHandler | None = None,
+    progress: Progress | None = None,
 ) -> float:
     """Train for `max_steps` steps, or until a callback stops.
 
@@ -70,72 +74,93 @@ def train(
         Step 1, 2, ... -> learning rate.
     settings : LoopSettings
     log : RunLog
-    evaluate, save : callables
-        Called with the number of steps done. What `evaluate` returns is logged.
+    evaluate : callable
+        Number of steps done -> what is logged about them.
+    save : callable
+        Keeps the run as it is now, and its progress.
     handler : CallbackHandler, optional
+    progress : Progress, optional
+        Where a run that goes on was; what is due after that step is done. Moved on in place.
 
     Returns
     -------
     float
-        The mean of the steps' losses.
+        The mean of the losses of the steps that were taken.
 
     Raises
     ------
     TrainingError
-        If the loss or the gradient of a step is not finite. The step is not taken: the
-        parameters are still those of the step before.
+        If the loss or the gradient was not finite, or an outlier, in `max_skipped_steps` steps in a row. They
+        were not taken: the parameters are still those of the step before them.
     """
-    s, handler = settings, handler or CallbackHandler()
+    s, handler, progress = settings, handler or CallbackHandler(), progress or Progress()
     state, control, tell = handler.state, handler.control, handler.tell
     state.max_steps = s.max_steps
     tell("on_train_begin")
-    window, total = Window(), 0.0
-    if s.eval_on_start:
+    if s.eval_on_start and progress.step == 0:
         log.write({"step": 0, **evaluate(0)})
-    for step in range(1, s.max_steps + 1):
+    for step in range(progress.step + 1, s.max_steps + 1):
         if s.steps_per_epoch and (step - 1) % s.steps_per_epoch == 0:
             tell("on_epoch_begin")
         tell("on_step_begin")
-        parts = next(steps)
-        losses, grad_norm = take_step(model, optimizer, parts, learning_rate(step), s, step)
-        total += losses.total
-        window.add(losses, grad_norm, sum(map(count_tokens, parts)))
-        log.advance()
+        parts, limit = next(steps), progress.norms.limit()
+        losses, grad_norm = take_step(model, optimizer, parts, learning_rate(step), s, step, limit)
         state.global_step, state.epoch = step, step / s.steps_per_epoch if s.steps_per_epoch else 0
+        if why := why_skipped(losses.total, grad_norm, limit):
+            progress.skip(step)
+            log.write({"step": step, "skipped": why})
+            check_skipped(progress, s, why)
+        else:
+            progress.take(step, losses, grad_norm, sum(map(count_tokens, parts)))
+        log.advance()
         control.should_log, control.should_evaluate = s.due(s.log_every, step), s.due(s.eval_every, step)
         control.should_save = s.due(s.save_every, step)
         tell("on_step_end")
         if s.due(s.steps_per_epoch, step):
             tell("on_epoch_end")
-        if control.should_log:
-            log.write({"step": step, **window.means(), "learning_rate": optimizer.lr})
-            window = Window()
-        with window.paused():
+        if control.should_log and progress.window.steps:
+            log.write({"step": step, **progress.window.means(), "learning_rate": optimizer.lr})
+            progress.window = Window()
+        with progress.window.paused():
             if control.should_evaluate:
                 metrics = evaluate(step)
                 log.write({"step": step, **metrics})
                 tell("on_evaluate", metrics=metrics)
             if control.should_save:
-                save(step)
+                save(progress)
                 tell("on_save")
         if control.should_training_stop:
             break
-    return total / max(1, state.global_step)
+    return progress.total / max(1, progress.taken)
 
 
 def take_step(
-    model: Model, optimizer: AdamW, parts: list[Batch], learning_rate: float, settings: LoopSettings, step: int
+    model: Model,
+    optimizer: AdamW,
+    parts: list[Batch],
+    learning_rate: float,
+    settings: LoopSettings,
+    step: int,
+    limit: float = math.inf,
 ) -> tuple[Losses, float]:
-    """Change the parameters once. Return the losses and the norm of the gradient."""
+    """Change the parameters once, unless loss or gradient is not finite, or the gradient's norm is above `limit`.
+
+    Return the losses and the norm of the gradient.
+    """
     losses, grads = accumulate(model, parts, (settings.seed, step * settings.gradient_accumulation_steps))
     optimizer.lr = learning_rate
-    grad_norm = optimizer.step(grads, settings.max_grad_norm) if math.isfinite(losses.total) else math.nan
-    if not math.isfinite(grad_norm):
+    if not math.isfinite(losses.total):
+        return losses, math.nan
+    return losses, optimizer.step(grads, settings.max_grad_norm, limit)
+
+
+def check_skipped(progress: Progress, settings: LoopSettings, why: str) -> None:
+    """Raise `TrainingError` if too many steps in a row were skipped, the last for the reason `why`."""
+    if progress.skipped_in_a_row >= settings.max_skipped_steps:
         raise TrainingError(
-            f"step {step}: the loss is {losses.total} and the gradient's norm {grad_norm}. The step was not taken. "
-            "Try a smaller --learning_rate or a longer --warmup_steps"
+            f"step {progress.step}: {why}. This and the {progress.skipped_in_a_row - 1} steps before it were not "
+            "taken. Try a smaller --learning_rate or a longer --warmup_steps"
         )
-    return losses, grad_norm
 
 
 def count_tokens(batch: Batch) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from minibert.frozen import trainable
 from minibert.ops import adamw, soft_threshold, square_sum
-from minibert.tree import Tree, flatten, tree_map
+from minibert.tree import Tree, copy_into, flatten, tree_map
 
 
 def global_norm(grads: Tree) -> float:
@@ -55,15 +55,15 @@ class AdamW:
         self.m = tree_map(np.zeros_like, learned)
         self.v = tree_map(np.zeros_like, learned)
 
-    def step(self, grads: Tree, max_grad_norm: float | None = None) -> float:
+    def step(self, grads: Tree, max_grad_norm: float | None = None, skip_above: float = math.inf) -> float:
         """Take one step and return the global norm of the gradients before clipping.
 
         If the norm exceeds `max_grad_norm`, all gradients are scaled down to it together (Pascanu,
-        Mikolov & Bengio 2013). If it is not finite, nothing is changed: the caller sees it.
-        A parameter whose gradient is None or left out keeps its value.
+        Mikolov & Bengio 2013). If it is not finite, or exceeds `skip_above`, nothing is changed: the
+        caller sees it. A parameter whose gradient is None or left out keeps its value.
         """
         norm = global_norm(grads)
-        if not math.isfinite(norm):
+        if not math.isfinite(norm) or norm > skip_above:
             return norm
         scale = 1.0 if max_grad_norm is None or norm <= max_grad_norm else max_grad_norm / norm
         self.t += 1
@@ -75,3 +75,13 @@ class AdamW:
             if l1:
                 soft_threshold(arrays[0], self.lr * l1)
         return norm
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the running means by name; with `t`, the number of steps, that is all it remembers."""
+        means = {"m": self.m, "v": self.v}
+        return {f"{kind}.{name}": array for kind, tree in means.items() for name, array in flatten(tree).items()}
+
+    def load_state(self, arrays: dict[str, np.ndarray], t: int) -> None:
+        """Take over what `state` returned. Raises `CheckpointError` if it is of other parameters."""
+        copy_into(self.state(), arrays, "the optimizer's state")
+        self.t = t

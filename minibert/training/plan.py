@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import count
 
 import numpy as np
 
-from minibert.training.examples import Examples, epochs, order_of
+from minibert.training.examples import Examples, in_batches, order_of
+from minibert.training.feed import Feed
 from minibert.training.loop import Batch, LoopSettings
 from minibert.training.training_arguments import TrainingArguments
 
@@ -26,21 +26,25 @@ def loop_settings(args: TrainingArguments, n: int) -> LoopSettings:
         eval_on_start=args.eval_on_start,
         gradient_accumulation_steps=args.gradient_accumulation_steps,
         max_grad_norm=args.max_grad_norm or None,
+        max_skipped_steps=args.max_skipped_steps,
         seed=args.seed,
     )
 
 
-def step_batches(args: TrainingArguments, examples: Examples, collate: Callable) -> Iterator[list[Batch]]:
-    """Yield the parts of each step's batch, epoch after epoch. The last step of an epoch may have fewer."""
+def step_batches(args: TrainingArguments, examples: Examples, collate: Callable) -> Feed[list[Batch]]:
+    """Return the parts of each step's batch, epoch after epoch. The last step of an epoch may have fewer."""
     n, size, k = len(examples), args.per_device_train_batch_size, args.gradient_accumulation_steps
     seed = args.seed if args.data_seed is None else args.data_seed
     smoothing = {"label_smoothing": args.label_smoothing_factor} if args.label_smoothing_factor else {}
+    lengths = examples.lengths() if args.train_sampling_strategy == "group_by_length" else None
 
     def batch(places: np.ndarray) -> Batch:
         return {**collate([examples[i] for i in places]), **smoothing}
 
-    lengths = examples.lengths() if args.train_sampling_strategy == "group_by_length" else None
-    orders = (order_of(n, args.train_sampling_strategy, lengths, size, (seed, epoch)) for epoch in count())
-    for batches in epochs(n, size, args.dataloader_drop_last, orders):
+    def epoch(number: int) -> Iterator[list[Batch]]:
+        order = order_of(n, args.train_sampling_strategy, lengths, size, (seed, number))
+        batches = in_batches(order, size, args.dataloader_drop_last)
         for i in range(0, len(batches), k):
             yield [batch(places) for places in batches[i : i + k]]
+
+    return Feed(epoch)

@@ -19,24 +19,29 @@ class TrainOutput(NamedTuple):
 
 
 class TrainerLog(RunLog):
-    """A `RunLog` that also fills `state.log_history` and tells the callbacks."""
+    """A `RunLog` whose records are `state.log_history`, and that tells the callbacks."""
 
     def __init__(self, folder: Path | None, max_steps: int, progress: bool, handler: CallbackHandler) -> None:
-        super().__init__(folder, max_steps, progress)
+        super().__init__(folder, max_steps, progress, handler.state.log_history, handler.state.global_step)
         self._handler = handler
 
     def write(self, record: dict[str, Any]) -> None:
         """Log a record."""
-        super().write(remember(record, self._handler))
+        record = _placed(record, self._handler)
+        super().write(record)
+        self._handler.tell("on_log", logs=record)
 
 
 def remember(record: dict[str, Any], handler: CallbackHandler) -> dict[str, Any]:
     """Put a record into the state and tell the callbacks. Return it with the epoch and the step."""
-    state = handler.state
-    record = {**record, "epoch": state.epoch, "step": state.global_step}
-    state.log_history.append(record)
+    record = _placed(record, handler)
+    handler.state.log_history.append(record)
     handler.tell("on_log", logs=record)
     return record
+
+
+def _placed(record: dict[str, Any], handler: CallbackHandler) -> dict[str, Any]:
+    return {**record, "epoch": handler.state.epoch, "step": handler.state.global_step}
 
 
 def speed(prefix: str, start: float, samples: int, steps: int) -> dict[str, float]:

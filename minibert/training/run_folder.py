@@ -11,6 +11,7 @@ from minibert.errors import CheckpointError, ConfigError
 from minibert.training.log import LOG
 
 ARGUMENTS = "training_args.json"
+CHECKPOINTS = "checkpoint-*"
 PREVIOUS = ".previous"  # where the files of the run that is being replaced wait
 RUN_FILES = (
     "config.json",
@@ -37,8 +38,7 @@ def choose_folder(output_dir: str, overwrite: bool, name: str) -> Path:
         If `output_dir` holds a run and may not be overwritten, or is a file.
     """
     if not output_dir:
-        numbered = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
-        return next(folder for folder in numbered if not folder.exists())
+        return next(folder for folder in default_folders(name) if not folder.exists())
     folder = Path(output_dir)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file, so it cannot be the output folder")
@@ -47,11 +47,16 @@ def choose_folder(output_dir: str, overwrite: bool, name: str) -> Path:
     return folder
 
 
+def default_folders(name: str) -> Iterator[Path]:
+    """Yield runs/name, runs/name-2, runs/name-3, ..."""
+    return (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
+
+
 @contextmanager
 def new_run(folder: Path) -> Iterator[None]:
     """Let a `with` block write a run into `folder`.
 
-    The files of an earlier run are put aside, and removed only when the new run has saved weights.
+    The files and checkpoints of an earlier run are put aside, and removed only when the new run has saved weights.
     A run that ends before that leaves the folder as it was: the earlier run in it, or nothing.
     """
     existed, aside = folder.is_dir(), folder / PREVIOUS
@@ -63,7 +68,7 @@ def new_run(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not (folder / "model.safetensors").exists():
+        if not (folder / "model.safetensors").exists() and not any(folder.glob(CHECKPOINTS)):
             _move_run(aside, folder)
         shutil.rmtree(aside)
         if not existed and not any(folder.iterdir()):
@@ -71,11 +76,15 @@ def new_run(folder: Path) -> Iterator[None]:
 
 
 def _move_run(source: Path, target: Path) -> None:
-    """Move the files of a run; what `target` held of one before is gone."""
+    """Move the files and checkpoints of a run; what `target` held of one before is gone."""
     for name in RUN_FILES:
         (target / name).unlink(missing_ok=True)
         if (source / name).exists():
             (source / name).rename(target / name)
+    for checkpoint in target.glob(CHECKPOINTS):
+        shutil.rmtree(checkpoint)
+    for checkpoint in source.glob(CHECKPOINTS):
+        checkpoint.rename(target / checkpoint.name)
 
 
 def read_arguments(folder: Path) -> dict:
@@ -98,4 +107,4 @@ def read_arguments(folder: Path) -> dict:
 
 
 def _holds_a_run(folder: Path) -> bool:
-    return any((folder / name).exists() for name in RUN_FILES)
+    return any((folder / name).exists() for name in RUN_FILES) or any(folder.glob(CHECKPOINTS))

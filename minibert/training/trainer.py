@@ -3,25 +3,34 @@
 import inspect
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from minibert.errors import ConfigError, DataError
+from minibert.errors import ConfigError, DataError, TrainingError
+from minibert.files import read_object
 from minibert.training.argument_names import known_arguments
 from minibert.training.best_model import BestModel
 from minibert.training.callbacks import CallbackHandler, TrainerCallback, TrainerControl, TrainerState
-from minibert.training.checkpoints import keep_newest, output_folder, save_checkpoint, save_model
+from minibert.training.changes import check_changes
+from minibert.training.checkpoints import Checkpoints, good_checkpoint, output_folder, save_model
 from minibert.training.collate import RENAMED, DataCollatorWithPadding
 from minibert.training.examples import Examples, columns_of
 from minibert.training.loop import train
 from minibert.training.optimizer import AdamW
 from minibert.training.plan import loop_settings, step_batches
 from minibert.training.prediction import EvalPrediction, Predicted, PredictionOutput, predict
+from minibert.training.progress import Progress
 from minibert.training.records import TrainerLog, TrainOutput, remember, speed, with_prefix
+from minibert.training.run_folder import ARGUMENTS
+from minibert.training.run_state import Run, as_json
 from minibert.training.schedule import SCHEDULES
-from minibert.training.training_arguments import TrainingArguments
+from minibert.training.spikes import GradientNorms
+from minibert.training.stop_signals import StopOnSignal
+from minibert.training.training_arguments import HARMLESS, TrainingArguments
 
 
 class Trainer:
@@ -71,8 +80,9 @@ class Trainer:
         self.data_collator = data_collator or DataCollatorWithPadding(processing_class, pad)
         self.label_names = tuple(self.args.label_names or getattr(model, "labels", ("labels",)))
         self.best = BestModel()
-        self.handler = CallbackHandler([*(callbacks or ()), self.best], self.args, model=model)
-        self.checkpoints: list[Path] = []
+        self.stop = StopOnSignal()
+        self.handler = CallbackHandler([*(callbacks or ()), self.best, self.stop], self.args, model=model)
+        self.checkpoints = Checkpoints(Path(self.args.output_dir))
 
     @property
     def state(self) -> TrainerState:
@@ -81,8 +91,19 @@ class Trainer:
 
     # Training -------------------------------------------------------------------------------
 
-    def train(self) -> TrainOutput:
+    def train(self, resume_from_checkpoint: bool | str | Path | None = None, allow_change: bool = False) -> TrainOutput:
         """Train as `args` say.
+
+        While checkpoints are written, Ctrl-C and SIGTERM finish the step and save before the run ends.
+
+        Parameters
+        ----------
+        resume_from_checkpoint : bool, str or Path, optional
+            Go on from this checkpoint, or (True, or a folder) from the newest. The run then ends with the bits that it
+            would have ended with, had it never stopped. A damaged checkpoint is named, and the newest good one before
+            it is taken.
+        allow_change : bool
+            Go on although data, or arguments that change the weights, are others than the run began with.
 
         Returns
         -------
@@ -94,36 +115,59 @@ class Trainer:
         DataError
             If there is nothing to train on, an example has no labels, or is too long for the model.
         TrainingError
-            If a loss is not finite: see `minibert.training.loop.train`.
+            If too many steps in a row were skipped: see `minibert.training.loop.train`.
+        CheckpointError
+            If there is no good checkpoint, or one cannot be written.
+        TrainingStopped
+            A `KeyboardInterrupt`, after a signal.
         """
         a, examples = self.args, self._checked_examples()
         if self.eval_dataset is None and (a.eval_strategy != "no" or a.eval_on_start):
             raise ConfigError(f"eval_strategy is {a.eval_strategy!r}, but there is no eval_dataset: give one")
         settings = loop_settings(a, len(examples))
-        number = math.ceil(settings.max_steps / settings.steps_per_epoch)
-        self.handler.state, self.handler.control = TrainerState(num_train_epochs=number), TrainerControl()
-        self.checkpoints = []
+        self.handler.state, self.handler.control = TrainerState(), TrainerControl()
         betas = (a.adam_beta1, a.adam_beta2)
         optimizer = AdamW(self.model.params, a.learning_rate, a.weight_decay, betas, a.adam_epsilon, a.l1)
         self.handler.context["optimizer"] = optimizer
         warmup_steps = a.get_warmup_steps(settings.max_steps)
+        steps = step_batches(a, examples, self.data_collator)
+        self._run = Run(self.model, optimizer, steps, self.state, as_json(asdict(a)), self.processing_class)
+        progress = self._begin(resume_from_checkpoint, allow_change)
+        self.state.num_train_epochs = math.ceil(settings.max_steps / settings.steps_per_epoch)
 
         def learning_rate(step: int) -> float:
             return SCHEDULES[a.lr_scheduler_type](step, a.learning_rate, warmup_steps, settings.max_steps)
 
-        start = time.perf_counter()
-        writing = nullcontext() if a.save_strategy == "no" else output_folder(Path(a.output_dir))
-        with writing as folder, TrainerLog(folder, settings.max_steps, not a.disable_tqdm, self.handler) as log:
-            steps = step_batches(a, examples, self.data_collator)
-            loss = train(
-                self.model, optimizer, steps, learning_rate, settings, log, self._evaluate, self._save, self.handler
-            )
+        start, first = time.perf_counter(), progress.step
+        saves = a.save_strategy != "no"
+        with (
+            output_folder(Path(a.output_dir)) if saves else nullcontext() as folder,
+            self.stop if saves else nullcontext(),
+            TrainerLog(folder, settings.max_steps, not a.disable_tqdm, self.handler) as log,
+        ):
+            parts = (self.model, optimizer, steps, learning_rate, settings, log)
+            try:
+                loss = train(*parts, self._evaluate, self._save, self.handler, progress)
+            except TrainingError as error:
+                raise TrainingError(f"{error}; {self.checkpoints.newest}") from error
+            self.stop.check(self.state, "go on with train(resume_from_checkpoint=True)")
             self.best.restore(self.model.params)
-            samples = round(self.state.epoch * len(examples))
-            metrics = {**speed("train", start, samples, self.state.global_step), "train_loss": loss}
+            samples = round((self.state.global_step - first) / settings.steps_per_epoch * len(examples))
+            metrics = {**speed("train", start, samples, self.state.global_step - first), "train_loss": loss}
             log.write(metrics)
         self.handler.tell("on_train_end")
         return TrainOutput(self.state.global_step, loss, {**metrics, "epoch": self.state.epoch})
+
+    def _begin(self, resume_from_checkpoint: bool | str | Path | None, allow_change: bool) -> Progress:
+        """Where the run begins: at its first step, or behind a checkpoint's."""
+        a, folder = self.args, Path(self.args.output_dir)
+        if not resume_from_checkpoint:
+            self.checkpoints = Checkpoints(folder, a.save_total_limit)
+            return Progress(norms=GradientNorms(a.skip_outliers))
+        checkpoint = good_checkpoint(folder if resume_from_checkpoint is True else Path(resume_from_checkpoint), _warn)
+        check_changes(read_object(checkpoint / ARGUMENTS), self._run.arguments, HARMLESS, allow_change, _warn)
+        self.checkpoints = Checkpoints(folder, a.save_total_limit, checkpoint)
+        return self._run.read(checkpoint, not allow_change, a.skip_outliers)
 
     def _checked_examples(self) -> Examples:
         """The training examples, which must have labels and fit into the model."""
@@ -186,10 +230,12 @@ class Trainer:
         """Write the model, and the tokenizer if there is one, to a folder, by default `args.output_dir`."""
         save_model(Path(output_dir or self.args.output_dir), self.model, self.processing_class)
 
-    def _save(self, step: int) -> None:
-        folder = Path(self.args.output_dir) / f"checkpoint-{step}"
-        if self.state.best_global_step == step:
-            self.state.best_model_checkpoint = str(folder)
-        save_checkpoint(folder, self.model, self.processing_class, self.state)
+    def _save(self, progress: Progress) -> None:
+        if self.state.best_global_step == progress.step:
+            self.state.best_model_checkpoint = str(Path(self.args.output_dir) / f"checkpoint-{progress.step}")
         best = Path(self.state.best_model_checkpoint) if self.state.best_model_checkpoint else None
-        self.checkpoints = keep_newest([*self.checkpoints, folder], self.args.save_total_limit, best)
+        self.checkpoints.save(progress.step, lambda folder: self._run.write(folder, progress), best)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=4)

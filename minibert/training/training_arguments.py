@@ -16,8 +16,14 @@ STRATEGIES = {
     "train_sampling_strategy": ("random", "sequential", "group_by_length"),
     "lr_scheduler_type": tuple(SCHEDULES),
 }
-AT_LEAST_ONE = ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps")
-NOT_NEGATIVE = ("learning_rate", "weight_decay", "l1", "warmup_steps", "adam_epsilon", "max_grad_norm", "seed")
+SIZES = ("per_device_train_batch_size", "per_device_eval_batch_size")
+AT_LEAST_ONE = (*SIZES, "gradient_accumulation_steps", "max_skipped_steps")
+RATES = ("learning_rate", "weight_decay", "l1", "warmup_steps")
+NOT_NEGATIVE = (*RATES, "adam_epsilon", "max_grad_norm", "skip_outliers", "seed")
+HARMLESS = (  # to the weights, if they change when a run goes on
+    "output_dir", "logging_strategy", "logging_steps", "eval_strategy", "eval_steps", "eval_on_start",
+    "per_device_eval_batch_size", "save_strategy", "save_steps", "save_total_limit", "disable_tqdm",
+)  # fmt: skip
 SHARES = ("adam_beta1", "adam_beta2", "label_smoothing_factor")
 
 
@@ -64,6 +70,12 @@ class TrainingArguments:
         The gradient is scaled down to this norm where it is larger; 0: never.
     gradient_accumulation_steps : int
         Batches that make one step.
+    max_skipped_steps : int
+        A step whose loss or gradient is not finite is not taken, and logged as skipped; after so many in a row the run
+        ends. Ours alone.
+    skip_outliers : float
+        Also skip a step whose gradient's norm is more than so many standard deviations above the mean of the last ones
+        (see `GradientNorms`); 0: never. Ours alone.
     label_smoothing_factor : float
         epsilon of `smoothed_cross_entropy`, in training and in `eval_loss`.
     logging_strategy, eval_strategy, save_strategy : {"no", "steps", "epoch"}
@@ -109,6 +121,8 @@ class TrainingArguments:
     adam_epsilon: float = 1e-8
     gradient_accumulation_steps: int = 1
     max_grad_norm: float = 1.0
+    max_skipped_steps: int = 10
+    skip_outliers: float = 0.0
     label_smoothing_factor: float = 0.0
     logging_strategy: str = "steps"
     logging_steps: float = 500

@@ -25,6 +25,7 @@ FILES = {
     "training_args.json",
     "log.jsonl",
     "loss.png",
+    "checkpoint-4",
 }
 
 
@@ -190,19 +191,23 @@ def test_corpora_lists_sizes_and_licences(command):
         assert word in listed
 
 
-def test_a_loss_that_is_not_a_number_keeps_the_last_good_weights(pretrain, monkeypatch, tmp_path):
+def test_losses_that_are_not_numbers_keep_the_last_good_weights(pretrain, monkeypatch, tmp_path):
     right = Model.losses_and_grads
     calls = []
 
     def explode(self, batch, *args):
         losses, grads = right(self, batch, *args)
         calls.append(1)
-        return (losses._replace(total=float("nan")), grads) if len(calls) == 4 else (losses, grads)
+        return (losses._replace(total=float("nan")), grads) if len(calls) > 2 else (losses, grads)
 
     monkeypatch.setattr(Model, "losses_and_grads", explode)
-    result = pretrain()
+    result = pretrain("--max_skipped_steps", "2", "--save_every", "1")
     assert result.code == 2
-    assert result.err.splitlines()[-1].startswith("minibert: step 4: the loss is nan")
+    message = result.err.splitlines()[-1]
+    assert message.startswith("minibert: step 4: the loss is nan")
+    assert message.endswith("the last good checkpoint is run/checkpoint-3")
+    records = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in records if r.get("skipped") == "the loss is nan"] == [3, 4]
     weights = flatten(BertForPreTraining.from_pretrained(tmp_path / "run").params)
     assert all(np.isfinite(array).all() for array in weights.values())
 
@@ -210,14 +215,14 @@ def test_a_loss_that_is_not_a_number_keeps_the_last_good_weights(pretrain, monke
 def test_an_earlier_run_stays_until_the_new_one_has_saved_weights(pretrain, monkeypatch, tmp_path):
     assert pretrain().code == 0
     (tmp_path / "run/notes.txt").write_text("mine")
-    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
 
     def interrupt(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("minibert.cli.pretrain.fit", interrupt)
     assert pretrain("--overwrite", "--seed", "1").code == 130
-    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
 def test_an_empty_folder_of_the_user_is_not_removed(pretrain, monkeypatch, tmp_path):

@@ -346,7 +346,8 @@ def test_fit_is_a_trainer_in_one_call(tmp_path):
 def test_a_checkpoint_holds_model_configuration_and_state(tmp_path):
     trainer, _ = run(tmp_path, save_strategy="epoch")
     names = {path.name for path in (tmp_path / "checkpoint-8").iterdir()}
-    assert names == {"config.json", "model.safetensors", "trainer_state.json"}
+    resumes = {"optimizer.safetensors", "progress.json", "trainer_state.json", "training_args.json", "manifest.json"}
+    assert names == {"config.json", "model.safetensors", *resumes}
     opened = minibert.BertForSequenceClassification.from_pretrained(tmp_path / "checkpoint-8")
     assert same(opened.params, trainer.model.params)
     trainer.save_model(tmp_path / "final")

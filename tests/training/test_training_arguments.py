@@ -11,7 +11,7 @@ from minibert.errors import ConfigError
 from minibert.training.argument_names import NOT_HERE, RENAMED
 from minibert.training.schedule import SCHEDULES
 
-OURS = {"l1"}
+OURS = {"l1", "max_skipped_steps", "skip_outliers"}
 
 
 @pytest.mark.parametrize(

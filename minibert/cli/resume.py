@@ -1,0 +1,66 @@
+"""`--resume_from_checkpoint`: which checkpoint is meant, and with what options its run goes on."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from minibert.errors import CheckpointError, ConfigError
+from minibert.files import read_object
+from minibert.training.arguments import PretrainArguments
+from minibert.training.checkpoints import checkpoints_in, good_checkpoint
+from minibert.training.run_folder import ARGUMENTS, default_folders
+
+NEWEST = "newest"  # what the option is without a folder
+
+
+def say(text: str) -> None:
+    """Print a line that is no result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def find_checkpoint(arguments: dict[str, Any], name: str) -> Path:
+    """Return the checkpoint to go on from: of the folder that is given, of `output_dir`, or of the last default run.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no good one.
+    ConfigError
+        If `output_dir` is another folder than the run's.
+    """
+    given, output_dir = arguments["resume_from_checkpoint"], arguments["output_dir"]
+    if given == NEWEST:
+        given = output_dir or _last_default_run(name)
+    checkpoint = good_checkpoint(Path(given), say)
+    if output_dir and Path(output_dir).resolve() != checkpoint.parent.resolve():
+        raise ConfigError(
+            f"--output_dir is {output_dir}, but the run goes on in its own folder, {checkpoint.parent}: leave it out"
+        )
+    return checkpoint
+
+
+def _last_default_run(name: str) -> Path:
+    runs = []
+    for folder in default_folders(name):
+        if not folder.exists():
+            break
+        runs += [folder] if checkpoints_in(folder) else []
+    if not runs:
+        raise CheckpointError("there is no run to go on with: give its folder, --resume_from_checkpoint FOLDER")
+    return runs[-1]
+
+
+def with_options_of(checkpoint: Path, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a checkpoint's run, and those of `arguments` that are not the default.
+
+    So the command that goes on need not repeat them.
+    """
+    before = read_object(checkpoint / ARGUMENTS)
+    defaults = {field.name: _default(field) for field in PretrainArguments.options()}
+    given = {name: value for name, value in arguments.items() if value != defaults[name] and name != "output_dir"}
+    return {**arguments, **{name: before[name] for name in before if name in defaults}, **given}
+
+
+def _default(field: dataclasses.Field) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()

@@ -1,0 +1,102 @@
+"""A run that was interrupted and goes on ends with the bits of one that was never interrupted."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from minibert.models.base import Model
+from minibert.training import loop
+
+TIMES = ("tokens_per_second",)  # what no two runs share
+LEARN = {
+    "mlm+nsp": [],
+    "mlm": ["--objective", "mlm", "--dropout", "0.1", "--batch_size", "12"],
+    "mlm, full sentences": ["--model", "roberta-tiny", "--vocab_size", "300", "--batch_size", "12"],
+    "clm": ["--model", "gpt2-nano", "--tokenizer", "char", "--dropout", "0.1", "--batch_size", "20"],
+}
+
+
+def ends_with(folder):
+    """Weights, optimizer and log at the end of a run."""
+    records = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
+    log = [{name: value for name, value in record.items() if name not in TIMES} for record in records]
+    last = Path(folder) / "checkpoint-8"
+    files = (last / "model.safetensors", last / "optimizer.safetensors", Path(folder) / "model.safetensors")
+    return log, *(path.read_bytes() for path in files)
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Send this process a signal in the middle of a step, once."""
+
+    def arm(step, number=signal.SIGTERM):
+        right = loop.take_step
+
+        def interrupted(*args):
+            if args[5] == step:
+                monkeypatch.setattr(loop, "take_step", right)
+                os.kill(os.getpid(), number)
+            return right(*args)
+
+        monkeypatch.setattr(loop, "take_step", interrupted)
+
+    return arm
+
+
+OPTIONS = ["--max_steps", "8", "--eval_every", "3", "--log_every", "3", "--gradient_accumulation_steps", "2"]
+
+
+def place(checkpoint):
+    return json.loads((Path(checkpoint) / "progress.json").read_text())["data"]
+
+
+@pytest.mark.parametrize("learn", LEARN)
+def test_stopped_by_a_signal(pretrain, stop_at, learn):
+    """In the first epoch and in a later one, between lines of the log."""
+    more = [*OPTIONS, *LEARN[learn]]
+    assert pretrain(*more, "--save_every", "4", out="whole").code == 0
+    epochs = []
+    for step in (1, 7):
+        stop_at(step)
+        stopped = pretrain(*more, out=f"after-{step}")
+        assert stopped.code == 128 + signal.SIGTERM
+        assert f"SIGTERM after step {step}: saved; go on with: minibert pretrain --resume" in stopped.err
+        epochs.append(place(f"after-{step}/checkpoint-{step}")["epoch"])
+        resumed = pretrain("--resume_from_checkpoint", *more, out=f"after-{step}")
+        assert resumed.code == 0, resumed.err
+        assert ends_with(f"after-{step}") == ends_with("whole")
+    assert len(set(epochs)) > 1
+
+
+@pytest.mark.parametrize("learn", LEARN)
+def test_killed_between_the_batches_of_a_step(pretrain, monkeypatch, learn):
+    more = [*OPTIONS, *LEARN[learn], "--save_every", "2"]
+    assert pretrain(*more, out="whole").code == 0
+    right, calls = Model.losses_and_grads, []
+
+    def die(*args):
+        calls.append(1)
+        if len(calls) == 2 * 4 + 2:
+            raise RuntimeError("died")  # in the second of the two batches of step 5
+        return right(*args)
+
+    monkeypatch.setattr(Model, "losses_and_grads", die)
+    with pytest.raises(RuntimeError, match="died"):
+        pretrain(*more)
+    monkeypatch.setattr(Model, "losses_and_grads", right)
+    assert pretrain("--resume_from_checkpoint", "run/checkpoint-4", *more, out=None).code == 0
+    assert ends_with("run") == ends_with("whole")
+
+
+def test_stopped_at_the_end_of_an_epoch(pretrain, stop_at):
+    assert pretrain(*OPTIONS, "--save_every", "1", "--save_total_limit", "0", out="whole").code == 0
+    places = {step: place(f"whole/checkpoint-{step}") for step in range(1, 9)}
+    last = [s for s in range(1, 8) if places[s + 1]["epoch"] > places[s]["epoch"] and places[s + 1]["taken"] == 2]
+    assert last, places  # an epoch that has an even number of batches ends with a step
+    stop_at(last[0])
+    assert pretrain(*OPTIONS).code == 143
+    assert pretrain("--resume_from_checkpoint", *OPTIONS).code == 0
+    assert ends_with("run") == ends_with("whole")

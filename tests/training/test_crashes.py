@@ -1,0 +1,136 @@
+"""No checkpoint is lost and none that is not whole is loaded, whatever happens while one is saved."""
+
+import json
+import os
+import platform
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minibert.errors import CheckpointError
+from minibert.training.checkpoints import good_checkpoint
+from minibert.training.whole_folder import MANIFEST, check_folder, write_folder
+
+PROGRAM = Path(__file__).with_name("saving_under_fire.py")
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+traced = pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="ptrace is used as it is on Linux and x86-64"
+)
+
+
+def under_fire(what, folder, number):
+    """What `saving_under_fire.py` found."""
+    done = subprocess.run(
+        [sys.executable, PROGRAM, what, folder, str(number)], env={**os.environ, **ONE_THREAD}, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+@traced
+@pytest.mark.parametrize("stride", [41, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_at_a_system_call_of_a_save(tmp_path, stride):
+    result = under_fire("kill", tmp_path, stride)
+    assert result["found"] == {}
+    assert result["hits"] > 400 / stride  # a save is more than 200 calls, a replacing one too
+
+
+@traced
+@pytest.mark.parametrize("stride", [37, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_full_disk_an_io_error_a_read_only_folder_at_a_system_call_of_a_save(tmp_path, stride):
+    result = under_fire("fail", tmp_path, stride)
+    assert result["found"] == {}
+    assert result["hits"] > 3 * 300 / stride
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the run is forked")
+@pytest.mark.parametrize("kills", [10, pytest.param(300, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_a_run_ends_with_the_same_bits(tmp_path, kills):
+    result = under_fire("run", tmp_path, kills)
+    assert result["found"] == {}
+    assert result["hits"] == kills
+    assert result["steps"] > 0
+
+
+@pytest.mark.slow
+def test_a_small_disk_with_ever_more_room(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.name == "nt" or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk]).returncode:
+        pytest.skip("only the superuser of some machines may mount a disk")
+    try:
+        result = under_fire("full", disk, 40)
+        assert result["found"] == {}
+        assert 0 < result["typed"] < result["hits"]  # too little room, then enough
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def checkpoint(folder, step):
+    """Something like a checkpoint, with files of several sizes."""
+
+    def fill(path):
+        (path / "config.json").write_text('{\n  "a": 1,\n  "b": [0.5, null]\n}\n')
+        (path / "model.safetensors").write_bytes(random.Random(step).randbytes(5000))
+        (path / "optimizer.safetensors").write_bytes(random.Random(-step).randbytes(10_000))
+        (path / "progress.json").write_text(f'{{"step": {step}}}')
+
+    write_folder(folder / f"checkpoint-{step}", fill)
+    return folder / f"checkpoint-{step}"
+
+
+@pytest.mark.parametrize("number", [300, pytest.param(2000, marks=pytest.mark.slow)])
+def test_flipped_bytes_and_truncations_are_named_and_the_one_before_is_taken(tmp_path, number):
+    older, newest = checkpoint(tmp_path, 10), checkpoint(tmp_path, 20)
+    files = sorted(newest.iterdir())
+    assert {path.name for path in files} >= {MANIFEST, "model.safetensors"}
+    rng = random.Random(0)
+    for i in range(number):
+        path = files[i % len(files)]
+        whole = path.read_bytes()
+        place = rng.randrange(len(whole))
+        if i % 4 == 3:
+            path.write_bytes(whole[:place])
+        else:
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ rng.randrange(1, 256)]) + whole[place + 1 :])
+        with pytest.raises(CheckpointError) as error:
+            check_folder(newest)
+        assert path.name in str(error.value)
+        said = []
+        assert good_checkpoint(tmp_path, said.append) == older
+        assert said == [str(error.value), f"{older} is taken instead, the newest good one"]
+        path.write_bytes(whole)
+    assert good_checkpoint(tmp_path, None) == newest
+
+
+def test_a_missing_file_and_a_missing_manifest(tmp_path):
+    newest = checkpoint(tmp_path, 20)
+    (newest / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"config.json: missing, though manifest.json lists it"):
+        good_checkpoint(newest, lambda text: None)
+    (newest / MANIFEST).unlink()
+    with pytest.raises(CheckpointError, match=r"checkpoint-20.manifest.json: cannot be read"):
+        good_checkpoint(newest, lambda text: None)
+    shutil.rmtree(newest)
+    with pytest.raises(CheckpointError, match="no checkpoint to go on from"):
+        good_checkpoint(tmp_path, lambda text: None)
+
+
+def test_the_checkpoint_that_is_asked_for_is_taken_not_a_newer_one(tmp_path):
+    ten, twenty, thirty = (checkpoint(tmp_path, step) for step in (10, 20, 30))
+    assert good_checkpoint(twenty, None) == twenty
+    (twenty / "progress.json").write_text("")
+    assert good_checkpoint(twenty, lambda text: None) == ten
+    assert good_checkpoint(tmp_path, None) == thirty
+
+
+@pytest.mark.parametrize("name", ["../config.json", "/etc/hostname", "a\0b", "..\\config.json"])
+def test_a_manifest_names_files_of_its_folder_only(tmp_path, name):
+    newest = checkpoint(tmp_path, 20)
+    (newest / MANIFEST).write_text(json.dumps({name: {"size": 1, "sha256": "0"}}))
+    with pytest.raises(CheckpointError, match=r"manifest.json: damaged, it lists"):
+        check_folder(newest)
