@@ -73,7 +73,7 @@ class Window:
 
 
 class RunLog:
-    """Appends records to `log.jsonl` and shows them on a progress bar.
+    """Writes records to a new `log.jsonl` and shows them on a progress bar.
 
     Without a terminal there is no bar; evaluations are printed as lines in either case.
 
@@ -84,7 +84,7 @@ class RunLog:
     max_steps : int
     progress : bool
     history : list of dict, optional
-        The records of a run that goes on: the file holds them, and nothing else, before the first new one.
+        The records of a run that goes on: the new file begins with them.
     step : int
         The step that it goes on after.
 
@@ -103,7 +103,7 @@ class RunLog:
         step: int = 0,
     ) -> None:
         self.history = [] if history is None else history
-        if folder and self.history:
+        if folder:
             lines = "".join(map(_line, self.history))
             write_whole(folder / LOG, lambda path: path.write_text(lines, encoding="utf-8"))
         self._file: TextIO | None = folder and (folder / LOG).open("a", encoding="utf-8")
