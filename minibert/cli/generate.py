@@ -38,6 +38,8 @@ def run(args: dict[str, Any]) -> None:
     count, seed = args.pop("num_return_sequences"), args.pop("seed")
     if count < 1:
         raise ConfigError(f"--num_return_sequences must be at least 1, but is {count}")
+    if count > 1 and not args["temperature"]:
+        raise ConfigError("--num_return_sequences asks for several, but at --temperature 0 all would be the same")
     with dispatch.backend(backend):
         writer = TextGeneration.from_pretrained(args.pop("run"))
         with blas_limits(writer.model):

@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minibert.errors import DataError
+from minibert.errors import ConfigError, DataError
 from minibert.generation.settings import GenerationSettings
 from minibert.models.inputs import check_ids, check_mask
+from minibert.models.room import machine_memory
+from minibert.units import bytes_text
 
 
 class Prompts(NamedTuple):
@@ -39,6 +41,7 @@ def check_prompts(
     if (mask[:, :-1] & ~mask[:, 1:]).any():
         raise DataError("a prompt has padding behind a token: pad prompts of different lengths on the left")
     _check_room(mask.sum(1).max(), config.max_length, s)
+    _check_memory(*ids.shape, config, s)
     used = mask.any(0)  # columns of padding alone are of no use
     return Prompts(*(np.repeat(a[:, used], s.num_return_sequences, axis=0) for a in (ids, mask)))
 
@@ -50,4 +53,16 @@ def _check_room(longest: int, positions: int, s: GenerationSettings) -> None:
         raise DataError(
             f"{longest} tokens of the prompt and {s.max_new_tokens} new ones exceed the {positions} positions of the "
             "model: set a smaller max_new_tokens, or slide=True to forget the beginning on the way"
+        )
+
+
+def _check_memory(B: int, T: int, config: Any, s: GenerationSettings) -> None:
+    """Keys and values of every layer and a row of logits for each text, in float32: is there room for them?"""
+    texts, positions = B * s.num_return_sequences, min(config.max_length, T + s.max_new_tokens - 1)
+    needed = 4 * texts * (2 * config.n_layer * config.hidden_size * positions + config.vocab_size)
+    memory = machine_memory()
+    if memory is not None and needed > memory:
+        raise ConfigError(
+            f"{texts:,} texts need at least {bytes_text(needed)} of memory, but this machine has {bytes_text(memory)}: "
+            "write fewer at a time"
         )

@@ -1,11 +1,14 @@
 """How a text is continued: the arguments of `generate`, checked."""
 
-import math
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any
 
 from minibert.errors import ConfigError
+
+HOTTEST = 1e30
+COLDEST = 1e-30  # logits divided by a temperature below it overflow, and chance has had no say long before
+PENALTIES = 1e-3, 1e3
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class GenerationSettings:
             _check_integer(name, getattr(self, name), least)
         for name in ("temperature", "top_p", "repetition_penalty"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= HOTTEST:
                 raise ConfigError(f"{name} must be a finite number, but is {value!r}")
         if self.temperature < 0:
             raise ConfigError(
@@ -37,8 +40,11 @@ class GenerationSettings:
             )
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top_p must be above 0 and at most 1, but is {self.top_p}")
-        if not self.repetition_penalty > 0:
-            raise ConfigError(f"repetition_penalty must be positive, but is {self.repetition_penalty}")
+        least, most = PENALTIES
+        if not least <= self.repetition_penalty <= most:
+            raise ConfigError(
+                f"repetition_penalty must be within {least:g}..{most:g}, but is {self.repetition_penalty}"
+            )
         if not isinstance(self.eos_token_id, Integral | list | tuple | None):
             raise ConfigError(f"eos_token_id must be an integer or a list of them, but is {self.eos_token_id!r}")
         if self.seed is not None:
@@ -54,7 +60,7 @@ class GenerationSettings:
         """Whether tokens are drawn. Unless `do_sample` says, they are if an option that is about drawing was given."""
         asked = self.temperature != 1 or self.top_k > 0 or self.top_p < 1 or self.num_return_sequences > 1
         wanted = (asked or self.seed is not None) if self.do_sample is None else self.do_sample
-        return bool(wanted) and self.temperature > 0
+        return bool(wanted) and self.temperature > COLDEST
 
     @property
     def ends(self) -> tuple[int, ...]:

@@ -76,7 +76,7 @@ class DecoderModel(Model):
         B, T = ids.shape
         begin, room = 0, self.config.n_positions
         if past is not None:
-            _check_batch(past, B)
+            _check_past(past, B)
             begin, room = past.length, min(room, past.arrays.shape[4])
         if begin + T > room:
             raise DataError(
@@ -151,7 +151,9 @@ class DecoderModel(Model):
         return from_hf(renamed(tensors, without_prefix), table, self.params, self.transposed, tied)
 
 
-def _check_batch(past: KeyValueCache, batch_size: int) -> None:
+def _check_past(past: KeyValueCache, batch_size: int) -> None:
+    if not isinstance(past, KeyValueCache):
+        raise DataError(f"past_key_values must be what a call with use_cache=True returned, not {type(past).__name__}")
     if past.arrays.shape[2] != batch_size:
         raise DataError(
             f"past_key_values is of {past.arrays.shape[2]} sequences, but input_ids has {batch_size}: "

@@ -33,6 +33,8 @@ def check_labels(name: str, labels: ArrayLike, size: int, shape: tuple[int, ...]
     array = np.asarray(labels)
     if array.shape != shape:
         raise DataError(f"{name} must have shape {shape}; got {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{name} must hold integers; got {array.dtype}")
     check_ids(name, np.where(array == IGNORE_INDEX, 0, array), size, shape)
     return array
 
@@ -42,6 +44,8 @@ def check_mask(attention_mask: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     mask = np.asarray(attention_mask)
     if mask.shape != shape:
         raise DataError(f"attention_mask must have the shape of input_ids, {shape}; got {mask.shape}")
+    if mask.dtype.kind not in "biuf":
+        raise DataError(f"attention_mask must hold 1 (token) and 0 (padding); got {mask.dtype}")
     return mask.astype(bool)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +63,9 @@ class FillMask:
 
     def guess(self, text: str, top_k: int = 5) -> list[list[Guess]]:
         """Return the same of one text, always a list for each mask."""
-        if not 1 <= top_k <= self.model.config.vocab_size:
-            raise ConfigError(f"top_k must be within 1..{self.model.config.vocab_size}, but is {top_k}")
+        V = self.model.config.vocab_size
+        if isinstance(top_k, bool) or not isinstance(top_k, Integral) or not 1 <= top_k <= V:
+            raise ConfigError(f"top_k must be an integer within 1..{V}, but is {top_k!r}")
         ids = np.array(self.tokenizer.encode(text))  # (T,)
         places = np.flatnonzero(ids == self.special.mask)
         if not len(places):

@@ -111,6 +111,7 @@ def test_what_does_not_go_together(pretrain, tmp_path, options, message):
         (["--top_p", "2"], "top_p must be above 0"),
         (["--max_new_tokens", "0"], "max_new_tokens must be"),
         (["--num_return_sequences", "0"], "--num_return_sequences must be at least 1"),
+        (["--num_return_sequences", "2", "--temperature", "0"], "at --temperature 0 all would be the same"),
     ],
 )
 def test_what_cannot_be_written(pretrain, command, options, message):

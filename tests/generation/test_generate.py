@@ -69,7 +69,8 @@ def test_drawn_tokens_have_the_model_s_probabilities():
 def test_greedy_is_what_temperature_0_and_no_options_mean():
     model = build()
     greedy = model.generate(IDS, 20)
-    for options in ({"temperature": 0}, {"do_sample": False, "temperature": 0.7, "top_k": 5}, {"top_k": 1}):
+    cold = [{"temperature": 0}, {"temperature": 1e-29}, {"temperature": 1e-300}]
+    for options in (*cold, {"do_sample": False, "temperature": 0.7, "top_k": 5}, {"top_k": 1}):
         np.testing.assert_array_equal(model.generate(IDS, 20, **options), greedy)
     assert (model.generate(IDS, 20, do_sample=True) != greedy).any()
 
@@ -120,12 +121,15 @@ def test_the_last_token_needs_no_position():
         ({"max_new_tokens": 2.5}, "max_new_tokens must be an integer"),
         ({"temperature": -1}, "temperature must not be negative"),
         ({"temperature": float("nan")}, "temperature must be a finite number"),
+        ({"temperature": 10**400}, "temperature must be a finite number"),
         ({"temperature": "hot"}, "temperature must be a finite number"),
         ({"top_k": -1}, "top_k must be an integer of at least 0"),
         ({"top_p": 0.0}, "top_p must be above 0 and at most 1"),
         ({"top_p": 1.5}, "top_p must be above 0 and at most 1"),
-        ({"repetition_penalty": 0}, "repetition_penalty must be positive"),
+        ({"repetition_penalty": 0}, r"repetition_penalty must be within 0.001\.\.1000, but is 0"),
+        ({"repetition_penalty": 1e4}, r"repetition_penalty must be within 0.001\.\.1000"),
         ({"num_return_sequences": 0}, "num_return_sequences must be an integer of at least 1"),
+        ({"num_return_sequences": 10**9}, r"3,000,000,000 texts need at least .* of memory, but this machine has"),
         ({"num_return_sequences": 2, "do_sample": False}, "all would be the same"),
         ({"num_return_sequences": 2, "temperature": 0}, "all would be the same"),
         ({"seed": -1}, "seed must be an integer of at least 0"),
@@ -147,6 +151,7 @@ def test_a_setting_that_cannot_work_is_refused_before_anything_is_read(options, 
         ([[1, 2], [3]], None, "different lengths: pad them on the left"),
         ([[1, 2], [3, 4]], [[1, 1], [0, 0]], "prompt 1 is empty, all padding"),
         ([[1, 2, 3]], [[1, 1, 0]], "padding behind a token"),
+        ([[1, 2]], [["no", "yes"]], "attention_mask must hold 1"),
         ([[1, 23]], None, r"must be within 0\.\.22"),
         ([1, 2], None, r"must be \(batch, length\)"),
         ([[1.5]], None, "must hold integers"),

@@ -237,6 +237,8 @@ def test_another_models_folder_is_refused(tmp_path):
         ({"input_ids": [[1, 2]], "attention_mask": [[1]]}, "attention_mask must have the shape"),
         ({"input_ids": [[1, 2]], "position_ids": [[0, 9]]}, r"position_ids\[0, 1\] is 9"),
         ({"input_ids": [[1, 2]], "labels": [[1, 99]]}, r"labels\[0, 1\] is 99"),
+        ({"input_ids": [[1, 2]], "labels": [["a", "b"]]}, "labels must hold integers; got <U1"),
+        ({"input_ids": [[1]], "past_key_values": ((IDS, IDS),)}, "must be what a call with use_cache=True returned"),
         ({"input_ids": [1, 2], "use_cache": True}, r"input_ids must be \(batch, length\)"),
     ],
 )

@@ -104,6 +104,12 @@ def test_a_task_or_a_folder_that_is_none(gpt2, roberta, tmp_path):
         minibert.pipeline("text-generation", model=gpt2)
 
 
+@pytest.mark.parametrize("top_k", [0, 10**6, "3", 2.0, True])
+def test_a_number_of_guesses_that_cannot_be(roberta, top_k):
+    with pytest.raises(ConfigError, match=r"top_k must be an integer within 1\.\."):
+        minibert.pipeline("fill-mask", model=roberta)("a <mask>", top_k=top_k)
+
+
 def test_an_empty_prompt(gpt2):
     with pytest.raises(DataError, match="the prompt is empty"):
         minibert.pipeline("text-generation", model=gpt2)("")
