@@ -40,10 +40,12 @@ def plot_tradeoff(report: list[dict[str, Any]], metric: str, title: str, picture
     front = sorted((r for r in report if r["pareto"]), key=lambda r: r["latency_p50"])
     if len(front) > 1:
         points = [(1000 * r["latency_p50"], r["metrics"][metric]["value"]) for r in front]
-        axes.plot(*zip(*points, strict=True), color="0.5", ls="--", lw=1, drawstyle="steps-post", label="Pareto front")
-        axes.legend(loc="lower right")
+        axes.plot(*zip(*points, strict=True), color="0.5", ls="--", lw=1, drawstyle="steps-post")
     for i, row in enumerate(report):
         _draw(axes, row, metric, f"C{i % 10}")
+    for face, label in (("0.3", "Pareto front"), ("white", "another is as good and as fast, and better in one")):
+        axes.plot([], [], "o", color="0.3", mfc=face, ms=8, label=label)
+    axes.legend(loc="best", fontsize=8)
     axes.set_xscale("log")
     axes.margins(x=0.25, y=0.15)
     axes.set_xlabel("latency of one text, median (ms); less is better")
