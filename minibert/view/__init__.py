@@ -1,5 +1,6 @@
 """Pictures and pages of runs and models. Matplotlib is imported only when a picture is drawn."""
 
+from minibert.view.attention import attention_view
 from minibert.view.step_through import StepThrough
 
-__all__ = ["StepThrough"]
+__all__ = ["StepThrough", "attention_view"]

@@ -10,7 +10,7 @@ from typing import Any
 from minibert.errors import DataError, MissingExtraError
 from minibert.files import write_whole
 
-SCRIPTS = ("arrays.js", "explain.js", "heatmap.js", "terms.js", "step_through.js")
+SCRIPTS = ("arrays.js", "explain.js", "heatmap.js", "terms.js", "step_through.js", "attention.js", "start.js")
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -34,6 +34,37 @@ start(document.getElementById("view"), JSON.parse(text("steps")), numbers.buffer
 </script>
 </html>
 """
+
+
+class Page:
+    """What a view shows, as JSON and bytes. It shows itself in Jupyter; `to_html` writes it.
+
+    Parameters
+    ----------
+    title : str
+    data : dict
+        For JSON; "view" names the JavaScript that draws it, "arrays" describes the numbers.
+    numbers : bytes
+        See `minibert.view.windows`.
+    """
+
+    def __init__(self, title: str, data: dict[str, Any], numbers: bytes) -> None:
+        self.title, self.content = title, (data, numbers)
+
+    def data(self) -> tuple[dict[str, Any], bytes]:
+        """Return what the page shows, for JSON, and the numbers."""
+        return self.content
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one HTML file that opens offline. Raises `DataError` if its name does not end in .html."""
+        write_page(path, self.title, *self.data())
+
+    def widget(self) -> Any:
+        """Return it as a widget. Raises `MissingExtraError` without the extra `lessons`."""
+        return make_widget(*self.data())
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return self.widget()._repr_mimebundle_(**options)
 
 
 def asset(name: str) -> str:

@@ -1,6 +1,5 @@
 """One training step to walk through: every op, forward then backward, with every number and what made it."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from minibert.tracing import Record, Trace, trace
 from minibert.tree import Tree
 from minibert.view.explain import explain
 from minibert.view.explained_data import explanation_data
-from minibert.view.page import make_widget, write_page
+from minibert.view.page import Page
 from minibert.view.sources import source_of
 from minibert.view.windows import Windows
 
@@ -19,7 +18,7 @@ LIMITS = (32, 24, 18, 14, 12, 10, 8, 6, 4)  # how many rows and columns of a lar
 ROOM = 3_400_000  # bytes of numbers; as text in a page they take a third more
 
 
-class StepThrough:
+class StepThrough(Page):
     """A slider over every op of one training step.
 
     For the op at hand it shows the formula, the source, inputs and outputs; a click on a number shows the numbers
@@ -55,17 +54,6 @@ class StepThrough:
         self._tokenizer = tokenizer
         self._data: tuple[dict[str, Any], bytes] | None = None
 
-    def to_html(self, path: str | Path) -> None:
-        """Write one HTML file that opens offline. Raises `DataError` if its name does not end in .html."""
-        write_page(path, self.title, *self.data())
-
-    def widget(self) -> Any:
-        """Return it as a widget. Raises `MissingExtraError` without the extra `lessons`."""
-        return make_widget(*self.data())
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        return self.widget()._repr_mimebundle_(**options)
-
     def data(self) -> tuple[dict[str, Any], bytes]:
         """Return what the page shows, for JSON, and the numbers: the largest windows that fit."""
         if self._data is None:
@@ -88,6 +76,7 @@ class StepThrough:
         known = sorted({*vocabulary, *ids.reshape(-1).tolist()} if self._vocab_size > limit else range(limit + 1))
         names = self._names([i for i in known if i < self._vocab_size])
         return {
+            "view": "step_through",
             "title": self.title,
             "loss": float(self.loss),
             "steps": steps,

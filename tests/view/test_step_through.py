@@ -5,26 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from browsing import click, elements, no_complaints, opened, texts
 from view_cases import bert_and_batch, larger_bert, steps
 
 from minibert.errors import DataError, MissingExtraError
 from minibert.view import StepThrough
-
-
-def opened(browser, view, folder, width=1280):
-    page = folder / "page.html"
-    view.to_html(page)
-    browser.get_log("browser")
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
-    )
-    browser.get(page.as_uri())
-    return page
-
-
-def texts(browser, css):
-    """The texts of elements, whether in sight or not."""
-    return browser.execute_script("return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)", css)
 
 
 def go(browser, i):
@@ -32,15 +17,6 @@ def go(browser, i):
         "const s = document.querySelector('input[type=range]'); s.value = arguments[0];"
         "s.dispatchEvent(new Event('input'));", i,
     )  # fmt: skip
-
-
-def elements(browser, css):
-    return browser.find_elements("css selector", css)
-
-
-def click(browser, element):
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-    element.click()
 
 
 def parsed(heading):
@@ -58,11 +34,6 @@ def arrays_of(record):
 
     explained = explain(record)
     return record.outputs | ({n: v for n, (v, _) in explained.inside.items()} if explained else {})
-
-
-def no_complaints(browser):
-    assert browser.get_log("browser") == []
-    assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
 
 
 WALK = """

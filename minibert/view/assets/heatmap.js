@@ -136,7 +136,8 @@ class Heatmap {
   }
 
   value(r, c) {
-    return this.view.arrays.at(this.number, this.index(r, c));
+    const index = this.index(r, c);
+    return this.view.hides(this.number, index) ? undefined : this.view.arrays.at(this.number, index);
   }
 
   cellAt(event) {
@@ -171,6 +172,28 @@ class Heatmap {
     if (!move) return this.choose(this.cursor);
     const [r, c] = [this.cursor[0] + move[0], this.cursor[1] + move[1]];
     this.point([Math.min(this.rows.length - 1, Math.max(0, r)), Math.min(this.columns.length - 1, Math.max(0, c))]);
+  }
+}
+
+// What every view has: a box that follows the pointer.
+class View {
+  tipBox() {
+    this.tipElement = make("div", { className: "tip", hidden: true });
+    this.tipElement.setAttribute("role", "status");
+    return this.tipElement;
+  }
+
+  tip(text, x, y) {
+    this.tipElement.hidden = text === null;
+    if (text === null) return;
+    this.tipElement.textContent = text;
+    const width = this.tipElement.offsetWidth;
+    Object.assign(this.tipElement.style, { left: `${Math.max(4, Math.min(x, innerWidth - width - 8))}px`, top: `${y + 4}px` });
+  }
+
+  // Is the number at an index left out of the picture?
+  hides() {
+    return false;
   }
 }
 

@@ -1,13 +1,14 @@
 // One training step, op by op. The same code runs in a page and in Jupyter (as an anywidget).
 
-class StepThrough {
+class StepThrough extends View {
   constructor(root, steps, buffer) {
+    super();
     this.data = steps;
     this.arrays = new Arrays(steps.arrays, buffer);
     this.root = root;
     this.maps = [];
     this.origin = originOf(steps.steps);
-    root.classList.add("minibert-steps");
+    root.classList.add("minibert-view");
     root.replaceChildren(this.bar(), make("div", { className: "columns" }, this.diagram(), this.body()), this.tipBox());
     root.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.resize()).observe(this.main);
@@ -55,20 +56,6 @@ class StepThrough {
   body() {
     this.main = make("main", {});
     return this.main;
-  }
-
-  tipBox() {
-    this.tipElement = make("div", { className: "tip", hidden: true });
-    this.tipElement.setAttribute("role", "status");
-    return this.tipElement;
-  }
-
-  tip(text, x, y) {
-    this.tipElement.hidden = text === null;
-    if (text === null) return;
-    this.tipElement.textContent = text;
-    const width = this.tipElement.offsetWidth;
-    Object.assign(this.tipElement.style, { left: `${Math.max(4, Math.min(x, innerWidth - width - 8))}px`, top: `${y + 4}px` });
   }
 
   // The token, or the entry of the vocabulary, that an index stands for.
@@ -187,14 +174,3 @@ function hint({ outputs, inside, back, parts }) {
   if (![...outputs, ...inside].some(({ e }) => e)) return parts.length ? "Step on to its parts to see what made each number." : "";
   return back ? "Click a cell of a gradient to see the terms that add up to it." : "Click a cell of an output to see what made it.";
 }
-
-export function start(root, steps, buffer) {
-  return new StepThrough(root, steps, buffer);
-}
-
-function render({ model, el }) {
-  const bytes = model.get("numbers");
-  start(el, JSON.parse(model.get("steps")), bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-}
-
-export default { render };
