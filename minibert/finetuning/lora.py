@@ -6,6 +6,7 @@ scalars), so that the tree alone says what is computed. A part is "query", "key"
 apart what we keep side by side, and "whole" otherwise.
 """
 
+import copy
 import re
 from typing import NamedTuple
 
@@ -102,6 +103,13 @@ def merge(params: Tree) -> Tree:
         else:
             merged[key] = value
     return merged
+
+
+def without_low_rank(model: Model) -> Model:
+    """Return a copy of the model with every low-rank part merged; the arrays of all else are shared."""
+    bare = copy.copy(model)
+    bare.params = merge(model.params)
+    return bare
 
 
 def merged_weight(p: Tree) -> np.ndarray:

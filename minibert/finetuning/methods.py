@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from minibert.errors import ConfigError
+from minibert.finetuning.peft_names import has_adapter
 from minibert.frozen import freeze
 from minibert.models.base import Model
 
@@ -43,6 +44,8 @@ def adapt(model: Model, method: str) -> Model:
     ConfigError
         If there is no such method, or nothing is left to train.
     """
+    if has_adapter(model.params):
+        raise ConfigError("the model has an adapter, which says what trains: merge_and_unload() it first")
     if method not in METHODS:
         raise ConfigError(f"no method named {method!r}: choose one of {', '.join(METHODS)}")
     rule = METHODS[method]

@@ -1,7 +1,10 @@
 """What an adapter is, in the words of PEFT's `adapter_config.json`."""
 
 import json
+import math
+import re
 from dataclasses import dataclass, fields
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -87,7 +90,18 @@ class LoraConfig(PeftConfig):
         """Raise `ConfigError` if a value cannot work."""
         if not isinstance(self.r, int) or self.r < 1:
             raise ConfigError(f"r, the rank, must be an integer of at least 1, but is {self.r!r}")
+        for name in ("lora_alpha", "lora_dropout"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not math.isfinite(value):
+                raise ConfigError(f"{name} must be a number, but is {value!r}")
         check_rate(self.lora_dropout)
+        if isinstance(self.target_modules, str):
+            try:
+                re.compile(self.target_modules)
+            except re.error as error:
+                raise ConfigError(
+                    f"target_modules {self.target_modules!r} is no regular expression: {error}"
+                ) from error
         if self.bias != "none":
             raise ConfigError(f"bias must be 'none', but is {self.bias!r}: to train biases use the method `bias`")
 
@@ -135,6 +149,20 @@ CHANGES_THE_MATHEMATICS = (  # fields of PEFT that are not computed here; all ar
 )
 
 
+def read_values(folder: Path) -> dict[str, Any]:
+    """Return everything that `adapter_config.json` says. Raises `CheckpointError` if it is missing or broken."""
+    path = folder / CONFIG
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values["peft_type"], str):
+            raise TypeError("peft_type is no string")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: not found; an adapter is a folder with {CONFIG} and its weights") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: expected JSON with a `peft_type` ({error!r})") from error
+    return values
+
+
 def read_config(folder: Path) -> PeftConfig:
     """Open `adapter_config.json`.
 
@@ -143,14 +171,8 @@ def read_config(folder: Path) -> PeftConfig:
     CheckpointError
         If it is missing or broken, or of a kind that is not computed here.
     """
-    path = folder / CONFIG
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        kind = KINDS.get(values["peft_type"])
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: not found; an adapter is a folder with {CONFIG} and its weights") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: expected JSON with a `peft_type` ({error!r})") from error
+    path, values = folder / CONFIG, read_values(folder)
+    kind = KINDS.get(values["peft_type"])
     if kind is None:
         raise CheckpointError(
             f"{path}: peft_type is {values['peft_type']!r}, but only {', '.join(KINDS)} are known here"

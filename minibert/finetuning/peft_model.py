@@ -11,11 +11,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from minibert.errors import ConfigError
+from minibert.errors import CheckpointError, ConfigError
 from minibert.files import write_whole
 from minibert.finetuning.lora import TARGETS, add_lora, ends_with, is_low_rank, merge, thaw_all
-from minibert.finetuning.peft_config import CONFIG, LoraConfig, PeftConfig, PromptTuningConfig, read_config
-from minibert.finetuning.peft_names import from_peft, plain, to_peft
+from minibert.finetuning.peft_config import (
+    CONFIG,
+    TASK_HEADS,
+    LoraConfig,
+    PeftConfig,
+    PromptTuningConfig,
+    read_config,
+    read_values,
+)
+from minibert.finetuning.peft_names import from_peft, has_adapter, plain, to_peft
 from minibert.finetuning.prompt_tuning import PROMPT, add_prompt, with_prompt
 from minibert.frozen import freeze, trainable
 from minibert.models.base import Losses, Model
@@ -50,14 +58,19 @@ def get_peft_model(model: Model, peft_config: PeftConfig, seed: int = 0, tokeniz
     ConfigError
         If the adapter does not fit the model, or there is one already.
     """
-    if isinstance(model, PeftModel):
-        raise ConfigError("the model has an adapter already: merge_and_unload() it first")
+    if isinstance(model, PeftModel) or has_adapter(model.params):
+        raise ConfigError("the model has an adapter already: merge_and_unload() it first, or unload() it")
+    if not isinstance(peft_config, PeftConfig):
+        raise ConfigError(
+            f"peft_config must be LoraConfig or PromptTuningConfig, but is a {type(peft_config).__name__}"
+        )
     rng = np.random.default_rng(seed)
     if isinstance(peft_config, LoraConfig):
         params = add_lora(model, peft_config, rng)
     else:
         params = add_prompt(model, peft_config, rng, tokenizer)
     modules, table = peft_config.saved_modules(), model.name_table()
+    _check_modules(peft_config, table)
 
     def trains(name: str) -> bool:
         owners = [theirs.rpartition(".")[0] for theirs in table.get(name, ())]
@@ -198,6 +211,8 @@ class PeftModel(Model):
         tensors = read_tensors(folder / WEIGHTS)
         try:
             adapted = get_peft_model(model, _without_text(config))
+            if isinstance(config, PromptTuningConfig):  # vectors fit any model of this width: what else is known of it?
+                _check_facts(read_values(folder), adapted._facts())
             params = from_peft(model, config, tensors)
         except Exception:
             model.params = before
@@ -230,6 +245,23 @@ class PeftModel(Model):
             "num_layers": len(next(self.params[k] for k in ("encoder", "decoder") if k in self.params)["layers"]),
             "num_attention_heads": config.layer_settings().heads,
         }
+
+
+def _check_facts(said: dict[str, Any], facts: dict[str, Any]) -> None:
+    for name, ours in facts.items():
+        if said.get(name) not in (None, ours):
+            raise CheckpointError(
+                f"the adapter was made for another model: its {name} is {said[name]}, this model's is {ours}"
+            )
+
+
+def _check_modules(config: PeftConfig, table: dict[str, tuple[str, ...]]) -> None:
+    """Refuse a module to save that the model lacks: it would not train, without a word."""
+    owners = {theirs.rpartition(".")[0] for names in table.values() for theirs in names}
+    prefixes = {".".join(o.split(".")[:k]) for o in owners for k in range(1, o.count(".") + 2)}
+    for module in config.modules_to_save or ():
+        if module not in TASK_HEADS.get(config.task_type, ()) and not any(ends_with(p, [module]) for p in prefixes):
+            raise ConfigError(f"modules_to_save: the model has no module {module}")
 
 
 def _without_text(config: PeftConfig) -> PeftConfig:

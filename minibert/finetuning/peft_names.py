@@ -86,6 +86,11 @@ def from_peft(model: Model, config: PeftConfig, tensors: dict[str, Stored]) -> T
     return unflatten(flat)
 
 
+def has_adapter(params: Tree) -> bool:
+    """Return whether a tree holds low-rank parts or virtual tokens."""
+    return any(is_low_rank(name) or name == PROMPT for name, _ in tree_items(params))
+
+
 def plain(model: Model) -> Model:
     """Return the model with the parameters that its name table knows: without adapter."""
     bare = copy.copy(model)

@@ -160,9 +160,8 @@ class Model:
 
         if tokenizer is not None:
             check_vocabulary(len(tokenizer), self.config)
-        folder = Path(folder)
+        folder, tensors = Path(folder), {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
         self.config.save_pretrained(folder, architectures=[type(self).__name__], dtype=self.dtype.name)
         write_whole(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors, metadata={"format": "pt"})))
         if tokenizer is not None:

@@ -1,5 +1,6 @@
 """BERT with the heads it is fine-tuned with (Devlin et al. 2018, section 4 and figure 4)."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from minibert.models.base import Losses
 from minibert.models.bert import BertCache, BertInput, BertModel
 from minibert.models.bert_names import canonical, name_table
 from minibert.models.initialise import linear_params
-from minibert.models.inputs import check_ids
+from minibert.models.inputs import check_classes, check_ids, check_labels
 from minibert.models.names import Loaded, NameTable, from_hf, renamed
 from minibert.models.outputs import HeadOutput, SpanOutput
 from minibert.models.safetensors_file import Stored
@@ -132,6 +133,12 @@ class BertForTokenClassification(BertTask):
     """BERT with a label for each token."""
 
     part = "token"
+
+    def check_targets(self, labels: Sequence[ArrayLike]) -> None:
+        """Raise `DataError` if a label is out of range, or all are of one class."""
+        for i, row in enumerate(labels):
+            check_labels(f"labels of example {i}: labels", row, self.config.num_labels, np.shape(row))
+        check_classes(np.concatenate([np.ravel(row) for row in labels]))
 
     def head(self, hidden: np.ndarray, inputs: BertInput, key: int | None) -> tuple[np.ndarray, ClassifierCache]:
         """Return logits (B, T, C)."""

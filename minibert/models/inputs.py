@@ -1,5 +1,7 @@
 """Checks of what users hand to a model, before any arithmetic: shapes, ranges, helpful errors."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -37,6 +39,29 @@ def check_labels(name: str, labels: ArrayLike, size: int, shape: tuple[int, ...]
         raise DataError(f"{name} must hold integers; got {array.dtype}")
     check_ids(name, np.where(array == IGNORE_INDEX, 0, array), size, shape)
     return array
+
+
+def numbers_of(labels: Sequence[ArrayLike]) -> np.ndarray:
+    """Return labels, one entry an example, as an array of numbers. Raises `DataError` that says which is none."""
+    for i, label in enumerate(labels):
+        if np.asarray(label).dtype.kind not in "biuf":
+            raise DataError(f"the label of example {i} is {label!r:.40}, not a number: turn labels into 0, 1, 2, ...")
+    if len({np.shape(label) for label in labels}) > 1:
+        raise DataError(
+            "labels have different shapes from example to example: give one number, or a list of them, each"
+        )
+    return np.asarray(labels)
+
+
+def check_classes(targets: np.ndarray) -> None:
+    """Raise `DataError` if there is something to learn from several targets, but all of them are one class, or none."""
+    found = np.unique(targets[targets != IGNORE_INDEX])
+    if not len(found):
+        raise DataError(
+            f"none of the {targets.size} labels is a target, all are {IGNORE_INDEX}: there is nothing to learn"
+        )
+    if len(found) == 1 and targets.size > 1:
+        raise DataError(f"all labels are {found[0]}: to learn a difference takes examples of at least two classes")
 
 
 def check_mask(attention_mask: ArrayLike, shape: tuple[int, int]) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibert.errors import CheckpointError
+from minibert.errors import CheckpointError, ConfigError
 from minibert.models.safetensors_file import Stored
 from minibert.tree import Tree, tree_items, unflatten
 
@@ -35,6 +35,11 @@ def to_hf(tree: Tree, table: NameTable, transposed: bool = True) -> dict[str, np
     """Return {their name: array} of a tree of parameters, or of their gradients."""
     tensors = {}
     for name, leaf in tree_items(tree):
+        if name not in table:
+            raise ConfigError(
+                f"{name} has no name in a checkpoint, it is part of an adapter: save the PeftModel, or "
+                "merge_and_unload() it first"
+            )
         for theirs, part in zip(table[name], np.split(leaf, len(table[name]), axis=-1), strict=True):
             tensors[theirs] = part.T if transposed and name.endswith(".weight") else part
     return tensors

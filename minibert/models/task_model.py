@@ -4,6 +4,7 @@ A new head is a class with five short methods: `init_head`, `head` and `head_bac
 `minibert.blocks.classifiers`), and `loss` and `count` where its labels are not one class of C at each place.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from minibert.blocks.task_losses import (
 )
 from minibert.errors import CheckpointError, DataError
 from minibert.models.base import Losses, Model
-from minibert.models.inputs import check_labels
+from minibert.models.inputs import check_classes, check_labels, numbers_of
 from minibert.models.label_config import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from minibert.models.names import NameTable
 from minibert.models.safetensors_file import Stored
@@ -81,6 +82,9 @@ class TaskModel(Model):
     def count_targets(self, batch: dict[str, Any]) -> dict[str, int]:
         """Return how many targets the loss has in a batch."""
         return {self.part: int((np.asarray(batch["labels"]) != IGNORE_INDEX).sum())}
+
+    def check_targets(self, labels: Sequence[ArrayLike]) -> None:
+        """Raise `DataError` if the labels of all examples of a dataset, one entry each, cannot be learned from."""
 
     # What it gets ---------------------------------------------------------------------------
 
@@ -173,6 +177,13 @@ class SequenceTask(TaskModel):
         function = regression_loss if problem == REGRESSION else multi_label_loss
         part, cache = function(logits, targets, counts.get(self.part))
         return Losses(part.loss, {self.part: part}), cache
+
+    def check_targets(self, labels: Sequence[ArrayLike]) -> None:
+        """Raise `DataError` if a label is out of range, or all are of one class."""
+        targets, C = numbers_of(labels), self.config.num_labels
+        self.loss(np.zeros((len(targets), C)), {"labels": targets}, {})
+        if self.problem(targets) == SINGLE_LABEL:
+            check_classes(targets)
 
     def count_targets(self, batch: dict[str, Any]) -> dict[str, int]:
         """Return how many targets the loss has in a batch."""

@@ -17,6 +17,7 @@ from minibert.blocks.text_vectors import text_vectors
 from minibert.data.released_models import model_folder
 from minibert.dispatch import no_grad
 from minibert.errors import CheckpointError, ConfigError, DataError
+from minibert.finetuning.lora import without_low_rank
 from minibert.models.bert import BertModel
 from minibert.models.bodies import open_body
 from minibert.models.packed_bert import packed_bert
@@ -89,9 +90,9 @@ class SentenceEncoder:
         return cls(body, AutoTokenizer.from_pretrained(folder), recipe)
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write a folder that `from_pretrained` and sentence-transformers open."""
+        """Write a folder that `from_pretrained` and sentence-transformers open; LoRA is merged into what is written."""
         folder = Path(folder)
-        self.model.save_pretrained(folder)
+        without_low_rank(getattr(self.model, "base_model", self.model)).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         write_recipe(self.recipe, folder, self.model.config.hidden_size)
 

@@ -27,6 +27,7 @@ def accumulate(
     for batch in batches:
         for name, count in model.count_targets(batch).items():
             counts[name] = counts.get(name, 0) + count
+    counts = {name: max(1, count) for name, count in counts.items()}  # without any target the loss is 0
     losses, grads = None, None
     for i, batch in enumerate(batches):
         key = None if dropout is None else (dropout[0], dropout[1] + i)

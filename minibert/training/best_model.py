@@ -17,6 +17,8 @@ def metric_of(args: Any, metrics: dict[str, float]) -> float:
     name = f"eval_{args.metric_for_best_model.removeprefix('eval_')}"
     if name not in metrics:
         raise ConfigError(f"metric_for_best_model is {name}, but an evaluation has {', '.join(metrics)}: choose one")
+    if np.ndim(metrics[name]):
+        raise ConfigError(f"metric_for_best_model is {name}, but that is several numbers: choose one that is one")
     return metrics[name]
 
 

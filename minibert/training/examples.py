@@ -50,6 +50,8 @@ class Examples:
         if len(self.dataset) == 0:
             raise DataError("the dataset is empty: give at least one example")
         first = self.dataset[0]
+        if not isinstance(first, Mapping):
+            raise DataError(f"an example must be a dict of columns, but the first is a {type(first).__name__}")
         self.names = [name for name in first if takes is None or RENAMED.get(name, name) in takes]
         if takes is not None and "input_ids" in takes and "input_ids" not in self.names:
             raise DataError(f"the dataset has the columns {', '.join(first)}, but no input_ids: tokenize it first")
@@ -64,6 +66,11 @@ class Examples:
         except KeyError as error:
             raise DataError(f"example {i} has no {error.args[0]}, but the first has") from error
 
+    def labels(self) -> list[Any]:
+        """Return what each example has under `labels`, or a name that becomes it."""
+        name = next(name for name in self.names if RENAMED.get(name, name) == "labels")
+        return [self[i][name] for i in range(len(self))]
+
     def lengths(self) -> np.ndarray:
         """Return the number of tokens of each example, padding not counted."""
         return np.array([_length(self[i]) for i in range(len(self))])
@@ -71,8 +78,10 @@ class Examples:
 
 def _length(example: dict[str, Any]) -> int:
     """The number of tokens; of several inputs, as of multiple choice, that of the longest."""
-    mask = example.get("attention_mask")
-    return int(np.sum(mask, axis=-1).max()) if mask is not None else np.shape(example.get("input_ids", (())))[-1]
+    mask, ids = example.get("attention_mask"), example.get("input_ids", ())
+    if not np.ndim(ids):
+        raise DataError(f"input_ids of an example is {ids!r:.40}, not a list of numbers: tokenize it first")
+    return int(np.sum(mask, axis=-1).max()) if mask is not None else np.shape(ids)[-1]
 
 
 def columns_of(model: Any) -> set[str] | None:

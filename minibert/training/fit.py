@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minibert.errors import DataError
 from minibert.training.records import TrainOutput
 from minibert.training.trainer import Trainer
 from minibert.training.training_arguments import TrainingArguments
@@ -28,6 +29,11 @@ def fit(
     **options
         Of `TrainingArguments`. Unless they say otherwise nothing is written.
     """
+    for name, pair in (("encodings and labels", (encodings, labels)), ("validation_data", validation_data)):
+        if pair is None:
+            continue
+        if len(pair) != 2 or not isinstance(pair[0], Mapping) or not hasattr(pair[1], "__len__"):
+            raise DataError(f"{name} must be what a tokenizer returned for texts, and a label for each of them")
     defaults = {"save_strategy": "no", "eval_strategy": "no" if validation_data is None else "epoch"}
     args = TrainingArguments(**{**defaults, **options})
     heldout = None if validation_data is None else {**validation_data[0], "labels": validation_data[1]}

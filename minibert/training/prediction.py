@@ -1,6 +1,6 @@
 """What a model says about examples: scores, loss and metrics, without dropout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +37,14 @@ class Predicted(NamedTuple):
     scores: Arrays
     labels: Arrays | None
     loss: float | None
+
+
+def compute(metrics: Callable[[EvalPrediction], dict[str, float]], prediction: EvalPrediction) -> dict[str, float]:
+    """Return what `compute_metrics` says. Raises `ConfigError` if it does not name its numbers."""
+    result = metrics(prediction)
+    if not isinstance(result, Mapping):
+        raise ConfigError(f"compute_metrics must return a dict, {{name: number}}, but returned {result!r:.40}")
+    return dict(result)
 
 
 def predict(

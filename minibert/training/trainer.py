@@ -22,7 +22,7 @@ from minibert.training.examples import Examples, columns_of
 from minibert.training.loop import train
 from minibert.training.optimizer import AdamW
 from minibert.training.plan import loop_settings, step_batches
-from minibert.training.prediction import EvalPrediction, Predicted, PredictionOutput, predict
+from minibert.training.prediction import EvalPrediction, Predicted, PredictionOutput, compute, predict
 from minibert.training.progress import Progress
 from minibert.training.records import TrainerLog, TrainOutput, remember, speed, with_prefix
 from minibert.training.run_folder import ARGUMENTS
@@ -72,6 +72,10 @@ class Trainer:
         **unknown: Any,
     ) -> None:
         known_arguments(unknown, list(inspect.signature(Trainer).parameters), "Trainer")
+        if not hasattr(model, "losses_and_grads"):
+            raise ConfigError(f"the model is a {type(model).__name__}, which has no losses_and_grads: see Trainer")
+        if not isinstance(args, TrainingArguments | None):
+            raise ConfigError(f"args must be TrainingArguments, but is a {type(args).__name__}")
         self.model = model
         self.args = args or TrainingArguments()
         self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
@@ -179,6 +183,8 @@ class Trainer:
             raise DataError(
                 f"the dataset has the columns {', '.join(examples.dataset[0])}, but no {' or '.join(self.label_names)}"
             )
+        if self.label_names == ("labels",) and hasattr(self.model, "check_targets"):
+            self.model.check_targets(examples.labels())
         return examples
 
     # Evaluation -----------------------------------------------------------------------------
@@ -208,7 +214,7 @@ class Trainer:
         predicted = predict(self.model, examples, self.data_collator, size, self.label_names, smoothing)
         metrics = {} if predicted.loss is None else {"loss": predicted.loss}
         if self.compute_metrics and predicted.labels is not None:
-            metrics |= self.compute_metrics(EvalPrediction(predicted.scores, predicted.labels))
+            metrics |= compute(self.compute_metrics, EvalPrediction(predicted.scores, predicted.labels))
         steps = math.ceil(len(examples) / size)
         return predicted, with_prefix(metrics, prefix) | speed(prefix, start, len(examples), steps)
 

@@ -3,7 +3,11 @@
 import functools
 import math
 from dataclasses import dataclass, fields
-from typing import Any
+from numbers import Integral, Real
+from types import NoneType
+from typing import Any, get_args
+
+import numpy as np
 
 from minibert.errors import ConfigError
 from minibert.training.argument_names import known_arguments
@@ -24,6 +28,11 @@ HARMLESS = (  # to the weights, if they change when a run goes on
     "output_dir", "logging_strategy", "logging_steps", "eval_strategy", "eval_steps", "eval_on_start",
     "per_device_eval_batch_size", "save_strategy", "save_steps", "save_total_limit", "disable_tqdm",
 )  # fmt: skip
+TYPES = {
+    float: ("a number", Real),
+    int: ("an integer", Integral),
+    bool: ("True or False", (bool, np.bool_, Integral)),
+}
 SHARES = ("adam_beta1", "adam_beta2", "label_smoothing_factor")
 
 
@@ -146,6 +155,7 @@ class TrainingArguments:
 
     def __post_init__(self) -> None:
         """Fill in what follows from the rest; raise `ConfigError` for what cannot work."""
+        self._check_types()
         self.output_dir = str(self.output_dir or "trainer_output")
         self.eval_steps = self.eval_steps or self.logging_steps
         if self.metric_for_best_model is None and (self.load_best_model_at_end or self.save_strategy == "best"):
@@ -154,6 +164,17 @@ class TrainingArguments:
             self.greater_is_better = not self.metric_for_best_model.endswith("loss")
         self._check_values()
         self._check_best()
+
+    def _check_types(self) -> None:
+        """What comes from a file of settings may be a string: YAML reads 5e-5 as one."""
+        for field in fields(self):
+            value, kinds = getattr(self, field.name), get_args(field.type) or (field.type,)
+            kind = next((k for k in (float, int, bool) if k in kinds), None)
+            if kind is None or (value is None and NoneType in kinds):
+                continue
+            what, accepted = TYPES[kind]
+            if not isinstance(value, accepted):
+                raise ConfigError(f"{field.name} must be {what}, but is {value!r:.40}")
 
     def _check_values(self) -> None:
         for name, choices in STRATEGIES.items():

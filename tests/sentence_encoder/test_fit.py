@@ -122,7 +122,7 @@ def test_the_best_epoch_is_kept(tmp_path):
     assert any(np.array_equal(opened.encode("the cat"), e.encode("the cat")) for opened in best)
 
 
-def test_lora_learns_pairs_and_encodes_with_what_it_learned():
+def test_lora_learns_pairs_and_encodes_with_what_it_learned(tmp_path):
     """An adapter in the model's parameters: unmerged, it must not be forgotten when sentences are encoded."""
     e = encoder()
     before, texts = tree_map(np.array, e.model.params), sentences(ANIMALS)
@@ -133,6 +133,11 @@ def test_lora_learns_pairs_and_encodes_with_what_it_learned():
                if a.ndim)  # fmt: skip
     learned = e.encode(texts)
     assert abs(learned - plain).max() > 0.05
+    e.save_pretrained(tmp_path)  # merged
+    np.testing.assert_allclose(
+        minibert.SentenceEncoder.from_pretrained(tmp_path).encode(texts), learned, rtol=0, atol=1e-5
+    )
+    assert any("lora" in name for name in flatten(e.model.params))
     adapter.merge_and_unload()
     np.testing.assert_allclose(e.encode(texts), learned, rtol=0, atol=1e-5)
 
