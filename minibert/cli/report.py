@@ -69,6 +69,8 @@ def finish(
     print(f"  {vocabulary:<38} its tokenizer")
     print("  log.jsonl, loss.png                    how it went")
     print("  training_args.json                     the options")
+    if args.save_every:
+        print("  checkpoint-*                           to go on from, with --resume_from_checkpoint")
     print(f"\nTry: {advice.format(run=shlex.quote(str(folder)))}")
 
 

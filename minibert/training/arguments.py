@@ -15,7 +15,7 @@ NOT_NEGATIVE = ("weight_decay", "l1", "blas_threads", "seed", "save_every", "sav
 # Used again as a --config, the options of a run must neither overwrite it unasked nor go on with it.
 OF_THIS_CALL = ("overwrite", "resume_from_checkpoint", "allow_change")
 # What changes no weights, if it changes when a run goes on.
-HARMLESS = ("output_dir", "log_every", "eval_every", "eval_batches", "save_every", "save_total_limit")
+HARMLESS = ("log_every", "eval_every", "eval_batches", "save_every", "save_total_limit")
 
 
 def option(default: Any, help: str, **more: Any) -> Any:

@@ -5,6 +5,8 @@ from typing import Any
 
 from minibert.errors import ConfigError
 
+PLACE = "output_dir"  # where a run is, is not how it goes
+
 
 def check_changes(
     before: dict[str, Any],
@@ -31,7 +33,7 @@ def check_changes(
     ConfigError
         If options changed that are neither harmless nor allowed.
     """
-    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name) and name != PLACE]
     breaking = [name for name in changed if name not in harmless]
     if breaking and not allow_change:
         raise ConfigError(

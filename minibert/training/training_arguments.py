@@ -25,7 +25,7 @@ AT_LEAST_ONE = (*SIZES, "gradient_accumulation_steps", "max_skipped_steps")
 RATES = ("learning_rate", "weight_decay", "l1", "warmup_steps")
 NOT_NEGATIVE = (*RATES, "adam_epsilon", "max_grad_norm", "skip_outliers", "seed")
 HARMLESS = (  # to the weights, if they change when a run goes on
-    "output_dir", "logging_strategy", "logging_steps", "eval_strategy", "eval_steps", "eval_on_start",
+    "logging_strategy", "logging_steps", "eval_strategy", "eval_steps", "eval_on_start",
     "per_device_eval_batch_size", "save_strategy", "save_steps", "save_total_limit", "disable_tqdm",
 )  # fmt: skip
 TYPES = {

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from minibert.kernels.threads import at_most
 
 from minibert.models.base import Model
 from minibert.training import loop
@@ -71,6 +72,20 @@ def test_stopped_by_a_signal(pretrain, stop_at, learn):
     assert len(set(epochs)) > 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("learn", LEARN)
+def test_both_backends_on_one_thread_and_two(pretrain, stop_at, learn, backend, threads):
+    more = [*OPTIONS, *LEARN[learn], "--backend", backend, "--blas_threads", str(threads)]
+    with at_most(threads):
+        assert pretrain(*more, out="whole").code == 0
+        stop_at(5)
+        assert pretrain(*more, out="run").code == 143
+        assert pretrain("--resume_from_checkpoint", *more, out="run").code == 0
+    assert ends_with("run") == ends_with("whole")
+
+
 @pytest.mark.parametrize("learn", LEARN)
 def test_killed_between_the_batches_of_a_step(pretrain, monkeypatch, learn):
     more = [*OPTIONS, *LEARN[learn], "--save_every", "2"]
@@ -100,3 +115,56 @@ def test_stopped_at_the_end_of_an_epoch(pretrain, stop_at):
     assert pretrain(*OPTIONS).code == 143
     assert pretrain("--resume_from_checkpoint", *OPTIONS).code == 0
     assert ends_with("run") == ends_with("whole")
+
+
+def test_the_command_that_goes_on_needs_no_options(pretrain, command, stop_at, tmp_path):
+    """Those of the run are read from its checkpoint; the last run in runs/ is meant."""
+    assert pretrain(*OPTIONS, out="whole").code == 0
+    stop_at(4)
+    assert pretrain(*OPTIONS, out=None).code == 143
+    (tmp_path / "runs/bert-tiny-text").rename(tmp_path / "runs/bert-tiny-python-docs")
+    assert command("pretrain", "--resume_from_checkpoint").code == 0
+    assert ends_with("runs/bert-tiny-python-docs") == ends_with("whole")
+
+
+def test_options_that_change_are_named_and_refused_unless_allowed(pretrain, command, stop_at, tmp_path):
+    stop_at(4)
+    assert pretrain(*OPTIONS).code == 143
+    refused = command("pretrain", "--resume_from_checkpoint", "run", "--max_steps", "6", "--seed", "3")
+    assert refused.code == 2
+    assert "started with max_steps 8, seed 0, not with max_steps 6, seed 3" in refused.err
+    harmless = command("pretrain", "--resume_from_checkpoint", "run/checkpoint-4", "--log_every", "1")
+    assert harmless.code == 0
+    assert "changed since the checkpoint: log_every 1 (before: log_every 3)" in harmless.err
+    allowed = command("pretrain", "--resume_from_checkpoint", "run", "--max_steps", "9", "--allow_change")
+    assert allowed.code == 0
+    assert "max_steps 9 (before: max_steps 8)" in allowed.err
+    assert (tmp_path / "run/checkpoint-9").is_dir()
+
+
+def test_another_corpus_under_the_same_name_is_noticed(pretrain, text, stop_at):
+    stop_at(4)
+    assert pretrain(*OPTIONS).code == 143
+    text.write_text(text.read_text().replace("dog", "cat"))
+    refused = pretrain("--resume_from_checkpoint", *OPTIONS)
+    assert refused.code == 2
+    assert "the data are not those of the run" in refused.err
+
+
+def test_a_damaged_checkpoint_is_passed_over_with_a_message(pretrain, tmp_path):
+    assert pretrain(*OPTIONS, "--save_every", "3").code == 0
+    before = ends_with("run")
+    (tmp_path / "run/checkpoint-8/progress.json").write_text("{}")
+    resumed = pretrain("--resume_from_checkpoint", *OPTIONS, "--save_every", "3")
+    assert resumed.code == 0
+    assert "checkpoint-8/progress.json: damaged, manifest.json says" in resumed.err
+    assert "checkpoint-6 is taken instead, the newest good one" in resumed.err
+    assert ends_with("run") == before
+
+
+def test_nothing_to_go_on_from(pretrain, command):
+    assert "there is no run to go on with" in command("pretrain", "--resume_from_checkpoint").err
+    assert "no checkpoint to go on from" in command("pretrain", "--resume_from_checkpoint", "nowhere").err
+    assert pretrain(*OPTIONS).code == 0
+    refused = command("pretrain", "--resume_from_checkpoint", "run", "--output_dir", "elsewhere")
+    assert "the run goes on in its own folder" in refused.err
