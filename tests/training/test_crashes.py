@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ traced = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def memory():
+    """A folder in memory where there is one: these tests flush to the disk thousands of times."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+        yield Path(folder)
+
+
 def under_fire(what, folder, number):
     """What `saving_under_fire.py` found."""
     done = subprocess.run(
@@ -33,24 +41,24 @@ def under_fire(what, folder, number):
 
 @traced
 @pytest.mark.parametrize("stride", [41, pytest.param(1, marks=pytest.mark.slow)])
-def test_killed_at_a_system_call_of_a_save(tmp_path, stride):
-    result = under_fire("kill", tmp_path, stride)
+def test_killed_at_a_system_call_of_a_save(memory, stride):
+    result = under_fire("kill", memory, stride)
     assert result["found"] == {}
     assert result["hits"] > 400 / stride  # a save is more than 200 calls, a replacing one too
 
 
 @traced
 @pytest.mark.parametrize("stride", [37, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_full_disk_an_io_error_a_read_only_folder_at_a_system_call_of_a_save(tmp_path, stride):
-    result = under_fire("fail", tmp_path, stride)
+def test_a_full_disk_an_io_error_a_read_only_folder_at_a_system_call_of_a_save(memory, stride):
+    result = under_fire("fail", memory, stride)
     assert result["found"] == {}
     assert result["hits"] > 3 * 300 / stride
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the run is forked")
 @pytest.mark.parametrize("kills", [10, pytest.param(300, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_a_run_ends_with_the_same_bits(tmp_path, kills):
-    result = under_fire("run", tmp_path, kills)
+def test_killed_at_random_moments_a_run_ends_with_the_same_bits(memory, kills):
+    result = under_fire("run", memory, kills)
     assert result["found"] == {}
     assert result["hits"] == kills
     assert result["steps"] > 0

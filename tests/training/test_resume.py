@@ -152,9 +152,7 @@ def test_changed_arguments_are_named_and_refused_unless_allowed(tmp_path):
     changed = {"learning_rate": 0.5, "seed": 7, "logging_steps": 5}
     with pytest.raises(ConfigError, match=r"with learning_rate 0.01, seed 42, not with learning_rate 0.5, seed 7"):
         trainer(folder, **changed).train(resume_from_checkpoint=True)
-    with pytest.warns(
-        UserWarning, match=r"since the checkpoint: logging_steps 5, .* \(before: logging_steps 2"
-    ):
+    with pytest.warns(UserWarning, match=r"since the checkpoint: logging_steps 5, .* \(before: logging_steps 2"):
         trainer(folder, logging_steps=5).train(resume_from_checkpoint=folder / "checkpoint-4")
     with pytest.warns(UserWarning, match=r"learning_rate 0.5, logging_steps 5, .*seed 7 \(before"):
         trainer(folder, **changed).train(resume_from_checkpoint=folder / "checkpoint-4", allow_change=True)
