@@ -90,6 +90,18 @@ def test_the_table_alone_runs_nothing(study, tmp_path):
     assert f"{100 * cell['accuracy']:.1f} % [{100 * cell['low']:.1f}, {100 * cell['high']:.1f}]" in row
 
 
+def test_what_a_method_costs(study, tmp_path):
+    """The optimizer keeps two means of each number that trains, and of no other; the table says so."""
+    code, out = study("--cells", "minilm/features/100", "--costs")
+    assert code == 0, out.err
+    costs = json.loads((tmp_path / "out" / "costs.json").read_text())
+    assert list(costs) == ["full", "lora", "features", "prompt"]
+    for cost in costs.values():
+        assert cost["optimizer_memory"] == 2 * 4 * cost["trainable_parameters"]
+    assert costs["full"]["trainable_parameters"] > 10 * costs["features"]["trainable_parameters"]
+    assert f"| feature extraction | {16 * 2 + 2} |" in study("--table")[1].out
+
+
 def test_other_settings_in_the_same_folder_are_refused(study, tmp_path):
     assert study("--cells", "minilm/features/100")[0] == 0
     before = stamps(tmp_path / "out")
