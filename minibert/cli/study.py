@@ -7,6 +7,7 @@ is a file in the output folder: the same command goes on where it stopped, and s
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jsonargparse import ArgumentParser
 from threadpoolctl import threadpool_limits
 
@@ -17,6 +18,7 @@ from minibert.cli.pretrain import pretrain
 from minibert.cli.recipes import resolve_arguments
 from minibert.datasets import load_dataset
 from minibert.files import read_object, write_json
+from minibert.study import starts
 from minibert.study.baseline import run_baseline
 from minibert.study.cells import (
     BASELINE,
@@ -28,14 +30,16 @@ from minibert.study.cells import (
     read_settings,
     write_cell,
 )
+from minibert.study.costs import costs_table, measure_costs
+from minibert.study.picture import draw
 from minibert.study.reviews import Reviews, choose_reviews
+from minibert.study.run import Study
 from minibert.study.table import accuracy_table, duration, gains_table
 from minibert.training.arguments import PretrainArguments
 from minibert.training.callbacks import TrainerCallback
 
-SETTINGS = ("data", "max_length", "long_length", "test_reviews", "validation_reviews", "model", "vocab_size")
+SETTINGS = "data max_length long_length test_reviews validation_reviews model vocab_size pretraining_steps seed".split()
 COSTS, COSTS_BATCH = "costs.json", 16
-SETTINGS = (*SETTINGS, "pretraining_steps", "seed")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -80,13 +84,11 @@ def run(args: dict[str, Any]) -> None:
 
 def run_cells(args: dict[str, Any], folder: Path, cells: list[Cell], reviews: Reviews) -> None:
     """Run each cell whose file is not there."""
-    from minibert.study.run import Study
-    from minibert.study.starts import minilm_folder, pretrained_folder
 
     def folder_of(start: str) -> Path:
         if start == "minilm":
-            return minilm_folder()
-        return pretrained_folder(folder, reviews.train, lambda text, into: _pretrain(args, text, into))
+            return starts.minilm_folder()
+        return starts.pretrained_folder(folder, reviews.train, lambda text, into: _pretrain(args, text, into))
 
     study = Study(reviews, folder_of, args["max_length"], args["long_length"], args["seed"], Progress())
     keep_freed_memory()
@@ -113,11 +115,8 @@ class Progress(TrainerCallback):
 
 def costs(args: dict[str, Any], folder: Path) -> None:
     """Measure what each method costs with all-MiniLM-L6-v2."""
-    from minibert.study.costs import measure_costs
-    from minibert.study.starts import minilm_folder
-
     with dispatch.backend(args["backend"]):
-        write_json(folder / COSTS, measure_costs(minilm_folder(), COSTS_BATCH, args["max_length"]))
+        write_json(folder / COSTS, measure_costs(starts.minilm_folder(), COSTS_BATCH, args["max_length"]))
 
 
 def _pretrain(args: dict[str, Any], text: Path, into: Path) -> None:
@@ -139,18 +138,12 @@ def _pretrain(args: dict[str, Any], text: Path, into: Path) -> None:
 
 def show(folder: Path, reviews: Reviews, picture: str) -> None:
     """Print the tables, and draw the picture."""
-    import numpy as np
-
     cells = read_cells(folder)
     print(accuracy_table(cells))
     print()
     print(gains_table(cells, np.asarray(reviews.test["label"])))
     if (folder / COSTS).is_file():
-        from minibert.study.costs import costs_table
-
         print()
         print(costs_table(read_object(folder / COSTS)))
     if picture:
-        from minibert.study.picture import draw
-
         draw(cells, Path(picture))
