@@ -22,16 +22,16 @@ class Recipe(NamedTuple):
 
 
 SMALL = {  # of our own model, of 128 numbers a token
-    ("full", "100"): Recipe((3e-4, 1e-3), 15, 8),
+    ("full", "100"): Recipe((3e-4, 1e-3), 10, 8),
     ("full", "1000"): Recipe((3e-4, 1e-3), 5, 16),
     ("full", "all"): Recipe((5e-4,), 2, 16),
-    ("lora", "100"): Recipe((1e-3, 5e-3), 15, 8),
+    ("lora", "100"): Recipe((1e-3, 5e-3), 10, 8),
     ("lora", "1000"): Recipe((1e-3, 5e-3), 5, 16),
     ("lora", "all"): Recipe((2e-3,), 1, 16),
     ("features", "100"): Recipe((3e-3, 1e-2, 3e-2), 50, 8),
     ("features", "1000"): Recipe((3e-3, 1e-2, 3e-2), 20, 16),
     ("features", "all"): Recipe((3e-3, 1e-2, 3e-2), 5, 16),
-    ("prompt", "100"): Recipe((1e-2, 5e-2), 15, 8),
+    ("prompt", "100"): Recipe((1e-2, 5e-2), 10, 8),
     ("prompt", "1000"): Recipe((1e-2, 5e-2), 5, 16),
     ("prompt", "all"): Recipe((2e-2,), 1, 16),
 }
