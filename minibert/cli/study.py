@@ -31,6 +31,7 @@ from minibert.study.cells import (
     write_cell,
 )
 from minibert.study.costs import costs_table, measure_costs
+from minibert.study.matching import match_halves
 from minibert.study.picture import draw
 from minibert.study.reviews import Reviews, choose_reviews
 from minibert.study.run import Study
@@ -38,7 +39,8 @@ from minibert.study.table import accuracy_table, duration, gains_table
 from minibert.training.arguments import PretrainArguments
 from minibert.training.callbacks import TrainerCallback
 
-SETTINGS = "data max_length long_length test_reviews validation_reviews model vocab_size pretraining_steps seed".split()
+SETTINGS = "data max_length long_length test_reviews validation_reviews".split()
+SETTINGS += "model vocab_size pretraining_steps matching_epochs seed".split()
 COSTS, COSTS_BATCH = "costs.json", 16
 
 
@@ -63,6 +65,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", type=str, default="bert-tiny", help="size of what we pre-train")
     parser.add_argument("--vocab_size", type=int, default=8000, help="its vocabulary")
     parser.add_argument("--pretraining_steps", type=int, default=5000, help="steps of 16 times max_length tokens")
+    parser.add_argument("--matching_epochs", type=float, default=3, help="then: which halves are of the same review?")
     parser.add_argument("--seed", type=int, default=0, help="decides initial weights, order and dropout")
     add_backend(parser)
 
@@ -88,7 +91,14 @@ def run_cells(args: dict[str, Any], folder: Path, cells: list[Cell], reviews: Re
     def folder_of(start: str) -> Path:
         if start == "minilm":
             return starts.minilm_folder()
-        return starts.pretrained_folder(folder, reviews.train, lambda text, into: _pretrain(args, text, into))
+        return starts.pretrained_folder(
+            folder,
+            reviews.train,
+            pretrain=lambda text, into: _pretrain(args, text, into),
+            match=lambda before, into: match_halves(
+                reviews.train["text"], before, into, args["matching_epochs"], args["seed"], Progress()
+            ),
+        )
 
     study = Study(reviews, folder_of, args["max_length"], args["long_length"], args["seed"], Progress())
     keep_freed_memory()

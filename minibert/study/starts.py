@@ -10,6 +10,7 @@ from typing import Any
 
 from minibert.data.released_models import model_folder
 from minibert.datasets.dataset import Dataset
+from minibert.files import write_whole
 from minibert.finetuning.methods import adapt
 from minibert.finetuning.peft_config import LoraConfig, PromptTuningConfig
 from minibert.finetuning.peft_model import get_peft_model
@@ -18,25 +19,34 @@ from minibert.models.bert import BertConfig
 from minibert.study.mean_classifier import BertMeanClassifier
 from minibert.study.recipes import DROPOUT, LORA, VIRTUAL_TOKENS
 
-PRETRAINING, TEXT = "pretraining", "unlabelled.jsonl"
+PRETRAINING, MATCHED, TEXT = "pretraining", "matched", "unlabelled.jsonl"
 RATES = {"hidden_dropout_prob": DROPOUT, "attention_probs_dropout_prob": DROPOUT}
 
-Pretrain = Callable[[Path, Path], Any]  # a file of text, a folder for the checkpoint
+Pretrain = Callable[[Path, Path], Any]  # what to learn from, a folder for the checkpoint
 
 
-def pretrained_folder(folder: Path, train: Dataset, pretrain: Pretrain) -> Path:
+def pretrained_folder(folder: Path, train: Dataset, pretrain: Pretrain, match: Pretrain) -> Path:
     """Return the folder of our own pre-trained model; pre-train it on the training texts if it is not there.
 
-    `pretrain` never sees another text, nor a label. What it did not finish is begun anew.
+    `pretrain` makes a first checkpoint of a file with the training texts, `match` a second of the first one. Neither
+    gets another text, nor a label. What one of them did not finish is begun anew.
     """
-    done, unfinished = folder / PRETRAINING, folder / f"{PRETRAINING}.unfinished"
-    if not done.is_dir():
+    text = folder / TEXT
+    if not text.exists():
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in train["text"])
+        write_whole(text, lambda path: path.write_text(lines, encoding="utf-8"))
+    first = _finished(folder / PRETRAINING, lambda into: pretrain(text, into))
+    return _finished(folder / MATCHED, lambda into: match(first, into))
+
+
+def _finished(folder: Path, make: Callable[[Path], Any]) -> Path:
+    """Let `make` fill a folder, unless it was filled before."""
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    if not folder.is_dir():
         shutil.rmtree(unfinished, ignore_errors=True)
-        text = folder / TEXT
-        text.write_text("".join(json.dumps({"text": text}) + "\n" for text in train["text"]), encoding="utf-8")
-        pretrain(text, unfinished)
-        os.replace(unfinished, done)
-    return done
+        make(unfinished)
+        os.replace(unfinished, folder)
+    return folder
 
 
 def start_model(start: str, folder: Path, seed: int) -> BertMeanClassifier:

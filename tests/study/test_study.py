@@ -7,11 +7,12 @@ import pytest
 from minibert.cli import main
 from minibert.study import starts
 from minibert.study.cells import all_cells, chosen_cells, read_cells
+from minibert.study.matching import halves
 from minibert.study.recipes import RECIPES
 from minibert.study.reviews import both_ends, choose_reviews
 
 SMALL = (
-    "--max_length 40 --long_length 48 --vocab_size 80 --pretraining_steps 4 --test_reviews 30 "
+    "--max_length 40 --long_length 48 --vocab_size 80 --pretraining_steps 4 --matching_epochs 1 --test_reviews 30 "
     "--validation_reviews 16 --backend numpy"
 ).split()
 
@@ -126,10 +127,14 @@ def test_pre_training_sees_the_training_texts_and_no_other(data, tmp_path):
         seen.extend(json.loads(line) for line in text.read_text().splitlines())
         into.mkdir()
 
+    def match(before, into):
+        assert before.name == "pretraining"
+        into.mkdir()
+
     folder = tmp_path / "study"
     folder.mkdir()
-    starts.pretrained_folder(folder, reviews.train, pretrain)
-    starts.pretrained_folder(folder, reviews.train, pretrain)  # there already
+    assert starts.pretrained_folder(folder, reviews.train, pretrain, match) == folder / "matched"
+    starts.pretrained_folder(folder, reviews.train, pretrain, match)  # there already
     assert [row["text"] for row in seen] == reviews.train["text"]
     assert all(set(row) == {"text"} for row in seen)
     heldout = {*minibert.load_dataset(data)["test"]["text"], *minibert.load_dataset(data)["validation"]["text"]}
@@ -144,6 +149,13 @@ def test_fewer_labels_are_part_of_more_and_half_of_each_class(data):
     assert len(few) == 20
     assert sum(few["label"]) == 10
     assert set(few["text"]) <= set(more["text"]) <= set(reviews.labelled("all")["text"])
+
+
+def test_halves_share_no_word():
+    first, second = halves("It was good. The plot was thin! I liked it? So did the others.")
+    assert first == "It was good. I liked it?"
+    assert second == "The plot thin So did the others"
+    assert halves("one two three two") == ("one three", "two two")
 
 
 def test_a_long_text_keeps_both_ends():
