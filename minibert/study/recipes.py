@@ -23,7 +23,7 @@ class Recipe(NamedTuple):
 
 SMALL = {  # of our own model, of 128 numbers a token
     ("full", "100"): Recipe((3e-4, 1e-3), 10, 8),
-    ("full", "1000"): Recipe((3e-4, 1e-3), 5, 16),
+    ("full", "1000"): Recipe((1e-4, 3e-4, 1e-3), 5, 16),
     ("full", "all"): Recipe((5e-4,), 2, 16),
     ("lora", "100"): Recipe((1e-3, 5e-3), 10, 8),
     ("lora", "1000"): Recipe((1e-3, 5e-3), 5, 16),
