@@ -35,3 +35,11 @@ class TraceError(MinibertError, LookupError):
 
 class TrainingError(MinibertError, ArithmeticError):
     """Training cannot go on, for example because the loss is not a number."""
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """A signal, `number`, stopped the training, which was saved before. No mistake, so no MinibertError."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number

@@ -7,7 +7,7 @@ from typing import NoReturn
 from jsonargparse import ArgumentParser
 
 import minibert
-from minibert.errors import MinibertError
+from minibert.errors import MinibertError, TrainingStopped
 
 COMMANDS = {  # name -> module; a module is imported when the parser is made, so it imports what is heavy in run()
     "pretrain": "pretrain",
@@ -39,7 +39,7 @@ class Parser(ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; return the exit code: 0, 2 for a mistake of the user, 130 when interrupted."""
+    """Run one command; return the exit code: 0, 2 for a mistake of the user, 128 + signal when interrupted."""
     try:
         commands = {name: importlib.import_module(f"minibert.cli.{module}") for name, module in COMMANDS.items()}
         name, arguments = _parse(commands, argv)
@@ -47,10 +47,10 @@ def main(argv: list[str] | None = None) -> int:
     except MinibertError as error:
         print(f"minibert: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt as stopped:
-        if str(stopped):  # training, which a signal ended, and what to do to go on
-            print(f"minibert: {stopped}", file=sys.stderr)
-            return 128 + getattr(stopped, "number", 2)
+    except TrainingStopped as stopped:
+        print(f"minibert: {stopped}", file=sys.stderr)
+        return 128 + stopped.number  # as a shell reports a process that a signal ended
+    except KeyboardInterrupt:
         print("minibert: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output, for example `head`, has seen enough

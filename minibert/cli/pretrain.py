@@ -155,6 +155,8 @@ def fit(
         except TrainingError as error:
             model.save_pretrained(folder)
             raise TrainingError(f"{error}. The weights before it are in {folder}; {checkpoints.newest}") from error
+    if stop.received:
+        model.save_pretrained(folder)  # to be tried
     stop.check(handler.state, f"go on with: minibert pretrain --resume_from_checkpoint {shlex.quote(str(folder))}")
 
 

@@ -9,6 +9,7 @@ from minibert.errors import ConfigError
 from minibert.frozen import trainable
 from minibert.training.callbacks import TrainerCallback, TrainerControl, TrainerState
 from minibert.training.run_state import parameters_in
+from minibert.training.whole_folder import check_folder
 from minibert.tree import Tree, flatten
 
 
@@ -77,8 +78,9 @@ class BestModel(TrainerCallback):
         """Forget the run before; of a run that goes on, read the best parameters from their checkpoint."""
         self._copies = None
         if state.best_model_checkpoint and args.load_best_model_at_end:
-            model = kwargs["model"]
-            values = parameters_in(Path(state.best_model_checkpoint), model)
+            model, checkpoint = kwargs["model"], Path(state.best_model_checkpoint)
+            check_folder(checkpoint)
+            values = parameters_in(checkpoint, model)
             self._keep({name: values[name] for name in flatten(trainable(model.params))})
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

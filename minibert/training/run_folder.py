@@ -61,6 +61,8 @@ def new_run(folder: Path) -> Iterator[None]:
     """
     existed, aside = folder.is_dir(), folder / PREVIOUS
     try:
+        if aside.is_dir() and not _has_saved(folder):  # a new run was killed before it had saved anything
+            _move_run(aside, folder)
         aside.mkdir(parents=True, exist_ok=True)
         _move_run(folder, aside)
     except OSError as error:
@@ -68,7 +70,7 @@ def new_run(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not (folder / "model.safetensors").exists() and not any(folder.glob(CHECKPOINTS)):
+        if not _has_saved(folder):
             _move_run(aside, folder)
         shutil.rmtree(aside)
         if not existed and not any(folder.iterdir()):
@@ -104,6 +106,10 @@ def read_arguments(folder: Path) -> dict:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CheckpointError(f"{path}: not valid JSON ({error})") from error
+
+
+def _has_saved(folder: Path) -> bool:
+    return (folder / "model.safetensors").exists() or any(folder.glob(CHECKPOINTS))
 
 
 def _holds_a_run(folder: Path) -> bool:

@@ -5,17 +5,10 @@ import sys
 import threading
 from typing import Any, Self
 
+from minibert.errors import TrainingStopped
 from minibert.training.callbacks import TrainerCallback, TrainerControl, TrainerState
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class TrainingStopped(KeyboardInterrupt):
-    """A signal stopped the training, which was saved before. `number` is the signal's."""
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message)
-        self.number = number
 
 
 class StopOnSignal(TrainerCallback):

@@ -225,6 +225,23 @@ def test_an_earlier_run_stays_until_the_new_one_has_saved_weights(pretrain, monk
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
+def test_an_earlier_run_comes_back_also_where_the_new_one_was_killed(pretrain, monkeypatch, tmp_path):
+    assert pretrain().code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    files = list((tmp_path / "run").iterdir())
+    (tmp_path / "run/.previous").mkdir()
+    for path in files:
+        path.rename(tmp_path / "run/.previous" / path.name)
+    (tmp_path / "run/log.jsonl").write_text("of the run that was killed")
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minibert.cli.pretrain.fit", interrupt)
+    assert pretrain("--overwrite").code == 130
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
 def test_an_empty_folder_of_the_user_is_not_removed(pretrain, monkeypatch, tmp_path):
     (tmp_path / "run").mkdir()
     monkeypatch.setattr("minibert.cli.pretrain.fit", lambda *args: 1 / 0)

@@ -13,9 +13,9 @@ from trainer_cases import accuracy, arguments, examples, model, same
 
 import minibert
 from minibert import EarlyStoppingCallback, LoraConfig, Trainer, TrainerCallback, get_peft_model
-from minibert.errors import CheckpointError, ConfigError, DataError
+from minibert.errors import CheckpointError, ConfigError, DataError, TrainingError, TrainingStopped
 from minibert.training.callbacks import TrainerState
-from minibert.training.stop_signals import StopOnSignal, TrainingStopped
+from minibert.training.stop_signals import StopOnSignal
 from minibert.tree import flatten
 
 SPEEDS = ("second", "runtime")
@@ -174,6 +174,29 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         trainer(folder, model(dtype="float64")).train(resume_from_checkpoint=True)
     with pytest.raises(CheckpointError, match="no checkpoint to go on from"):
         trainer(tmp_path / "nowhere").train(resume_from_checkpoint=True)
+
+
+def test_the_best_checkpoint_is_checked_too(tmp_path):
+    options = {"load_best_model_at_end": True, "metric_for_best_model": "accuracy", "learning_rate": 1e-5}
+    with pytest.raises(TrainingStopped):
+        trainer(tmp_path, callbacks=[Signal(7)], **options).train()
+    (tmp_path / "checkpoint-3" / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"checkpoint-3.config.json: damaged"):
+        trainer(tmp_path, **options).train(resume_from_checkpoint=True)
+
+
+def test_a_run_that_skips_too_many_steps_names_the_last_good_checkpoint(tmp_path):
+    m, right = model(), model().losses_and_grads
+    calls = []
+
+    def explode(batch, *args):
+        losses, grads = right(batch, *args)
+        calls.append(1)
+        return (losses._replace(total=np.nan), grads) if len(calls) > 7 else (losses, grads)
+
+    m.losses_and_grads = explode
+    with pytest.raises(TrainingError, match=r"step 5: the loss is nan.*the last good checkpoint is .*checkpoint-3"):
+        trainer(tmp_path, m, max_skipped_steps=2).train()
 
 
 def test_checkpoints_open_as_models_and_hold_json_and_tensors_only(tmp_path):
