@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibert.tree import Tree, flatten, tree_get, tree_items, tree_map
+from minibert.errors import DataError
+from minibert.tree import Tree, flatten, tree_get, tree_items, tree_map, unflatten
 
 STEP = 1e-4
 FLOOR = 1e-3  # elements smaller than this share of the largest are measured against that share
@@ -51,17 +52,7 @@ def check_op(forward: Callable, backward: Callable, *args, seed: int = 0) -> lis
     list of GradientError
         One for each differentiated argument.
     """
-    names = list(inspect.signature(forward).parameters)
-    inputs = {n: a for n, a in zip(names, args, strict=False) if isinstance(a, np.ndarray) and a.dtype == np.float64}
-    y, cache = forward(*args)
-    dy = _generator(seed).normal(size=np.shape(y))
-    grads = backward(dy, cache)
-    grads = [g for g in (grads if isinstance(grads, tuple) else (grads,)) if g is not None]
-
-    def loss(moved: Tree) -> float:
-        return np.sum(dy * forward(*(moved.get(n, a) for n, a in zip(names, args, strict=False)))[0])
-
-    return check_gradients(loss, inputs, dict(zip(inputs, grads, strict=True)))
+    return check_gradients(*_op_case(forward, backward, args, seed))
 
 
 def check_gradients(
@@ -113,6 +104,53 @@ def check_direction(loss: Callable[[Tree], float], inputs: Tree, grads: Tree, se
     return _worst("random direction", np.array(analytic), {(): numeric})
 
 
+def numeric_gradients(loss: Callable[[Tree], float], inputs: Tree) -> Tree:
+    """Return the gradient of `loss` by every element of `inputs`, as differences: a tree of the same shape."""
+    inputs = tree_map(np.array, inputs)
+    differences = {
+        name: np.array([_difference(loss, inputs, leaf, i) for i in np.ndindex(leaf.shape)]).reshape(leaf.shape)
+        for name, leaf in tree_items(inputs)
+    }
+    return unflatten(differences)
+
+
+def op_gradients(forward: Callable, backward: Callable, *args, seed: int = 0) -> dict[str, tuple[np.ndarray, ...]]:
+    """Return {argument: (what backward says, what differences say, relative errors)}: see `check_op`.
+
+    Raises
+    ------
+    DataError
+        If a gradient has another shape than its argument.
+    """
+    loss, inputs, grads = _op_case(forward, backward, args, seed)
+    for name, x in inputs.items():
+        if np.shape(grads[name]) != x.shape:
+            raise DataError(f"d{name} has shape {np.shape(grads[name])}, but {name} has {x.shape}: they must be equal")
+    numeric = numeric_gradients(loss, inputs)
+    return {n: (grads[n], numeric[n], relative_errors(grads[n], numeric[n])) for n in inputs}
+
+
+def relative_errors(analytic: np.ndarray, numeric: np.ndarray) -> np.ndarray:
+    """Return |a - n| / max(|a|, |n|, floor) of each element: see `check_gradients`."""
+    floor = max(1e-4, FLOOR * np.abs(numeric).max(initial=0))
+    return np.abs(analytic - numeric) / np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
+
+
+def _op_case(forward: Callable, backward: Callable, args: tuple, seed: int) -> tuple[Callable, Tree, Tree]:
+    """The op as a scalar function of its arrays, these arrays, and the gradients by them that `backward` returns."""
+    names = list(inspect.signature(forward).parameters)
+    inputs = {n: a for n, a in zip(names, args, strict=False) if isinstance(a, np.ndarray) and a.dtype == np.float64}
+    y, cache = forward(*args)
+    dy = _generator(seed).normal(size=np.shape(y))
+    grads = backward(dy, cache)
+    grads = [g for g in (grads if isinstance(grads, tuple) else (grads,)) if g is not None]
+
+    def loss(moved: Tree) -> float:
+        return np.sum(dy * forward(*(moved.get(n, a) for n, a in zip(names, args, strict=False)))[0])
+
+    return loss, inputs, dict(zip(inputs, grads, strict=True))
+
+
 def _generator(seed: int) -> np.random.Generator:
     """Not default_rng(seed), which the inputs may come from too: with dy = x, x^T dy equals its transpose."""
     return np.random.default_rng([seed, 0x6772_6164])
@@ -138,17 +176,11 @@ def _difference(loss: Callable[[Tree], float], inputs: Tree, leaf: np.ndarray, i
 
 
 def _worst(name: str, gradient: np.ndarray, numeric: dict[tuple[int, ...], float]) -> GradientError:
-    floor = max(1e-4, FLOOR * max((abs(n) for n in numeric.values()), default=0))
-
-    def error(index: tuple[int, ...]) -> float:
-        a, n = float(gradient[index]), numeric[index]
-        return abs(a - n) / max(abs(a), abs(n), floor)
-
-    # A NaN is the worst error of all, whatever `max` thinks of it.
-    worst = max(numeric, key=lambda index: np.nan_to_num(error(index), nan=np.inf), default=None)
-    if worst is None:
+    if not numeric:
         return GradientError(name, gradient.shape, 0, (), 0.0, 0.0, 0.0)
-    place = tuple(int(i) for i in worst)
-    return GradientError(
-        name, gradient.shape, len(numeric), place, float(gradient[worst]), numeric[worst], error(worst)
-    )
+    places = list(numeric)
+    errors = relative_errors(np.array([float(gradient[i]) for i in places]), np.array(list(numeric.values())))
+    at = int(np.nan_to_num(errors, nan=np.inf).argmax())  # a NaN is the worst error of all
+    place, error = places[at], float(errors[at])
+    index = tuple(int(i) for i in place)
+    return GradientError(name, gradient.shape, len(places), index, float(gradient[place]), numeric[place], error)

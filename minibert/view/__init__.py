@@ -1,6 +1,7 @@
 """Pictures and pages of runs and models. Matplotlib is imported only when a picture is drawn."""
 
 from minibert.view.attention import attention_view
+from minibert.view.gradient_check import gradient_check_view
 from minibert.view.step_through import StepThrough
 
-__all__ = ["StepThrough", "attention_view"]
+__all__ = ["StepThrough", "attention_view", "gradient_check_view"]

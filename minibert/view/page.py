@@ -10,7 +10,16 @@ from typing import Any
 from minibert.errors import DataError, MissingExtraError
 from minibert.files import write_whole
 
-SCRIPTS = ("arrays.js", "explain.js", "heatmap.js", "terms.js", "step_through.js", "attention.js", "start.js")
+SCRIPTS = (
+    "arrays.js",
+    "explain.js",
+    "heatmap.js",
+    "terms.js",
+    "step_through.js",
+    "attention.js",
+    "gradient_check.js",
+    "start.js",
+)
 
 PAGE = """<!doctype html>
 <html lang="en">

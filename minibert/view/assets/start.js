@@ -1,7 +1,7 @@
 // Draw a view into an element: in a page, and in Jupyter as an anywidget.
 
 export function start(root, data, buffer) {
-  const views = { step_through: StepThrough, attention: AttentionView };
+  const views = { step_through: StepThrough, attention: AttentionView, gradient_check: GradientCheckView };
   return new views[data.view](root, data, buffer);
 }
 
