@@ -15,12 +15,17 @@ from minibert.cli.backend import add_backend
 from minibert.data.released_models import RELEASED_MODELS, ReleasedModel, is_kept, kept_folder
 from minibert.errors import CheckpointError, ConfigError
 from minibert.evaluation.memory import training_memory
+from minibert.finetuning.methods import METHODS, adapt
+from minibert.finetuning.peft_config import LoraConfig, PromptTuningConfig
+from minibert.finetuning.peft_model import get_peft_model
 from minibert.models.base import Model
 from minibert.models.bodies import BODIES
 from minibert.models.families import SIZES, family_of_folder, family_of_size
 from minibert.tree import tree_items
 from minibert.units import bytes_text
 
+ADAPTERS = {"lora": LoraConfig, "prompt": PromptTuningConfig}
+WAYS = (*METHODS, *ADAPTERS)
 NAMES = ", ".join([*SIZES, *RELEASED_MODELS])
 
 
@@ -29,6 +34,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("run", type=str, help=f"a run or checkpoint folder, or one of {NAMES}")
     parser.add_argument("--batch_size", type=int, default=32, help="sequences in a training batch")
     parser.add_argument("--seq_len", type=int, default=0, help="tokens in a sequence (default: up to 128)")
+    parser.add_argument(
+        "--method", type=str, default="full", help=f"what trains, of which memory depends: {', '.join(WAYS)}"
+    )
     add_backend(parser, "whose memory to count: numba holds less than numpy")
 
 
@@ -46,11 +54,18 @@ def run(args: dict[str, Any]) -> None:
     if args["batch_size"] < 1:
         raise ConfigError(f"--batch_size must be at least 1, but is {args['batch_size']}")
     objective, head = next(iter(family.heads.items()))
-    model = head(config)
+    model = _adapted(head(config), args["method"])
     _print_shapes(model)
     print()
     with dispatch.backend(args["backend"]):
         _print_memory(model, BATCHES[objective](T), args["batch_size"], T)
+
+
+def _adapted(model: Model, method: str) -> Model:
+    """The model prepared for a way of training it."""
+    if method not in WAYS:
+        raise ConfigError(f"--method must be one of {', '.join(WAYS)}, but is {method!r}")
+    return get_peft_model(model, ADAPTERS[method]()) if method in ADAPTERS else adapt(model, method)
 
 
 def _print_released(released: ReleasedModel) -> None:
@@ -89,7 +104,8 @@ BATCHES = {"clm": _causal, "mlm": _masked, "mlm+nsp": _pairs}  # objective -> on
 
 def _print_memory(model: Model, batch: dict[str, np.ndarray], B: int, T: int) -> None:
     memory = training_memory(model, batch, B)
-    print(f"Memory of a training step, {B} sequences of {T} tokens, {model.dtype}:")
+    learned, total = model.num_trainable_parameters(), model.num_parameters()
+    print(f"Memory of a training step, {B} sequences of {T} tokens, {model.dtype}, {learned:,} of {total:,} train:")
     for name, value in memory._asdict().items():
         print(f"  {name:<12} {bytes_text(value):>10}")
     print(f"  {'total':<12} {bytes_text(memory.total):>10}")

@@ -6,7 +6,7 @@ import numpy as np
 
 from minibert.dispatch import no_grad
 from minibert.models.base import Model
-from minibert.tree import flatten, tree_size
+from minibert.tree import flatten
 
 
 class TrainingMemory(NamedTuple):
@@ -33,12 +33,12 @@ def training_memory(model: Model, batch: dict[str, Any], batch_size: int) -> Tra
         One sequence with labels. Its forward pass is run, and the caches' arrays are added up.
     batch_size : int
     """
-    bytes_of_parameters = tree_size(model.params) * model.dtype.itemsize
+    learned = model.num_trainable_parameters() * model.dtype.itemsize  # what is Frozen has neither gradient nor means
     with no_grad():  # memory that a kernel takes early for a gradient counts as the gradient's
         _, cache = model.forward_loss(batch, None, {})
     owners = {id(_owner(array)) for array in flatten(model.params).values()}
     activations = sum(n for owner, n in _arrays(cache).items() if owner not in owners)
-    return TrainingMemory(bytes_of_parameters, bytes_of_parameters, 2 * bytes_of_parameters, activations * batch_size)
+    return TrainingMemory(model.num_parameters() * model.dtype.itemsize, learned, 2 * learned, activations * batch_size)
 
 
 def _arrays(node: Any) -> dict[int, int]:

@@ -81,7 +81,16 @@ def test_fill_mask_with_too_long_a_text(pretrain, command):
 
 
 @pytest.mark.parametrize(
-    "argv", [["fill-mask", ".", "[MASK]"], ["plot", "."], ["info", "nosuch"], ["info", "."], ["bogus"], []]
+    "argv",
+    [
+        ["fill-mask", ".", "[MASK]"],
+        ["plot", "."],
+        ["info", "nosuch"],
+        ["info", "."],
+        ["info", "bert-tiny", "--method", "x"],
+        ["bogus"],
+        [],
+    ],
 )
 def test_a_folder_or_a_command_that_is_none(command, argv):
     complaint(command(*argv))

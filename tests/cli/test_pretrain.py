@@ -162,6 +162,8 @@ def test_info_of_a_run_and_of_a_released_size(pretrain, command):
     assert f"{model.num_parameters():,}" in shown
     assert all(name in shown for name in flatten(model.params))
     assert "(30522, 128)" in command("info", "bert-tiny", "--seq_len", "16").out
+    learned = 2 * 2 * 8 * (128 + 128)  # two projections in two layers, A and B of rank 8
+    assert f"{learned:,} of" in command("info", "bert-tiny", "--seq_len", "16", "--method", "lora").out
 
 
 def test_gradcheck_passes_and_prints_every_parameter(command):

@@ -221,5 +221,15 @@ def test_memory_counts_each_array_once_and_grows_with_the_batch():
     )  # about 14 arrays like it a layer, 3 for the input, 5 for heads
 
 
+def test_what_is_frozen_takes_no_memory_for_gradients():
+    m, one = model(), {name: array[:1] for name, array in batch(0).items()}
+    full = training_memory(m, one, 3)
+    adapter = minibert.get_peft_model(m, minibert.LoraConfig(r=2))
+    part = training_memory(adapter, one, 3)
+    learned = 2 * 2 * 2 * (12 + 12)  # two projections in two layers, A and B of rank 2
+    assert (part.gradients, part.optimizer) == (4 * learned, 8 * learned)
+    assert part.parameters == full.parameters + 4 * learned
+
+
 def test_adamw_is_public():
     assert minibert.AdamW is AdamW
