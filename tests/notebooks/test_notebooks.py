@@ -9,8 +9,12 @@ nbclient = pytest.importorskip("nbclient", reason='running notebooks needs pip i
 
 from notebook_runner import FOLDER, NAMES, Lesson, solutions_of, tagged, text  # noqa: E402
 
+SLOW = {"06_bert_mlm_nsp"}  # it has a real run in it
 
-@pytest.fixture(scope="module", params=NAMES)
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
+)
 def lesson(request, tmp_path_factory):
     lesson = Lesson(request.param)
     lesson.verdicts = lesson.run(tmp_path_factory.mktemp("lesson"), solutions_of(lesson.name))
