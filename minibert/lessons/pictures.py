@@ -115,7 +115,7 @@ def _draw_matrix(panel: "Axes", matrix: np.ndarray, limits: tuple[float, float] 
         panel.figure.colorbar(image, ax=panel)
         return
     for (i, j), value in np.ndenumerate(matrix):
-        text = f"{value:.2f}" if value != round(value) else f"{value:.0f}"
+        text = f"{value:.0f}" if value == round(value) else f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
         dark = (value - low) > 0.7 * (high - low)
         panel.text(j, i, text, ha="center", va="center", fontsize=8.5, color="white" if dark else "black")
 
