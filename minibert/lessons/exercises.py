@@ -32,7 +32,7 @@ def check_value(number: int, answer: ArrayLike | None, expected: ArrayLike, hint
         return _say(number, "not answered yet")
     answer, expected = np.asarray(answer), np.asarray(expected)
     if answer.shape != expected.shape:
-        return _say(number, f"not yet: the shape is {answer.shape} and should be {expected.shape}. {hint}")
+        return _say(number, f"not yet: the shape is {answer.shape} and should be {expected.shape}")
     scale = np.abs(expected).max(initial=0)
     if np.all(np.abs(answer - expected) <= rtol * scale + 1e-9):
         return _say(number, "right")
