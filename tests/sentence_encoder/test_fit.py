@@ -9,7 +9,7 @@ import minibert
 from minibert.data.tokenizer_training import train_tokenizer
 from minibert.errors import ConfigError, DataError
 from minibert.finetuning.lora import is_low_rank
-from minibert.sentence_encoder.fit import pair_columns
+from minibert.sentence_encoder.fit import pair_columns, pairs_model
 from minibert.sentence_encoder.recipe import Recipe
 from minibert.tree import flatten, tree_map
 
@@ -112,6 +112,20 @@ def test_a_checkpoint_opens_as_an_encoder(tmp_path):
     assert opened.recipe == e.recipe
     np.testing.assert_array_equal(opened.encode(texts), e.encode(texts))
     opened.fit(*drawn(20, 1), max_steps=1)  # and learns on
+
+
+def test_a_run_goes_on_from_its_checkpoint_with_the_same_bits(tmp_path):
+    pairs, scores = drawn(40, 0)
+
+    def run(resume=None):
+        e = encoder()
+        args = minibert.TrainingArguments(tmp_path, max_steps=6, save_strategy="steps", save_steps=3, **OPTIONS)
+        trainer = minibert.Trainer(pairs_model(e, scores), args, train_dataset=pair_columns(e, pairs, scores))
+        trainer.train(resume_from_checkpoint=resume)
+        return flatten(e.model.params)
+
+    whole, resumed = run(), run(tmp_path / "checkpoint-3")
+    assert all(np.array_equal(array, resumed[name]) for name, array in whole.items())
 
 
 def test_the_best_epoch_is_kept(tmp_path):
