@@ -17,6 +17,7 @@ from minibert.study.starts import adapted, start_model
 from minibert.study.table import markdown
 from minibert.training.optimizer import AdamW
 from minibert.tree import tree_items
+from minibert.units import bytes_text
 
 ROUNDS = 5
 
@@ -80,8 +81,8 @@ def costs_table(costs: dict[str, dict[str, Any]]) -> str:
                 METHODS[method],
                 f"{cost['trainable_parameters']:,}",
                 f"{1000 * cost['seconds_per_step']:,.0f} ms",
-                f"{cost['memory'] / 2**20:,.0f} MiB",
-                f"{cost['optimizer_memory'] / 2**20:,.2g} MiB",
+                bytes_text(cost["memory"]),
+                bytes_text(cost["optimizer_memory"]),
             ]
         )
     return markdown(rows)
