@@ -1,6 +1,7 @@
 """Hugging Face's GPT-2 with its cache: the other side of `decoding`."""
 
 import functools
+import inspect
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ def side(theirs: transformers.GPT2LMHeadModel, vocab_size: int, prompt: int, new
     with torch.inference_mode():
         read = theirs(torch.from_numpy(random_prompt(vocab_size, prompt)), use_cache=True)
     past, first = read.past_key_values, read.logits[:, -1]
+    name = "cache" if "cache" in inspect.signature(theirs.forward).parameters else "past_key_values"  # of old releases
 
     def run() -> list[int]:
         if written := past.get_seq_length() - prompt:
@@ -42,7 +44,7 @@ def side(theirs: transformers.GPT2LMHeadModel, vocab_size: int, prompt: int, new
             for _ in range(new):
                 token = logits.argmax(-1, keepdim=True)
                 tokens.append(int(token))
-                logits = theirs(token, past_key_values=past, use_cache=True).logits[:, -1]
+                logits = theirs(token, **{name: past}, use_cache=True).logits[:, -1]
         return tokens
 
     return Side(run, functools.partial(torch.set_num_threads, threads))
