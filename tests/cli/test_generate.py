@@ -66,9 +66,11 @@ def test_characters_write_characters(pretrain, command, tmp_path):
     assert len(result.out) == len("The ") + 60 + 1  # a character a token, far beyond the 24 positions
     assert "tokens/s" in result.err
     assert command("generate", "run", "--prompt", "The ", "--max_new_tokens", "60", "--top_k", "20").out == result.out
-    greedy = command("generate", "run", "--prompt", "The ", "--temperature", "0", "--num_return_sequences", "2")
-    first, second = greedy.out.split("--- ")[1:]
-    assert first[1:] == second[1:]
+    greedy = [command("generate", "run", "--prompt", "The ", "--temperature", "0", "--seed", seed).out for seed in "12"]
+    assert greedy[0] == greedy[1] != result.out
+    refused = command("generate", "run", "--prompt", "The ", "--temperature", "0", "--num_return_sequences", "2")
+    assert refused.code == 2
+    assert refused.err.count("\n") == 1  # they would all be the same
 
 
 def test_a_byte_pair_tokenizer_of_a_run_serves_another(pretrain):
