@@ -8,7 +8,7 @@ import shlex
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jsonargparse import ArgumentParser
 
@@ -16,6 +16,7 @@ from minibert import dispatch
 from minibert.allocator import keep_freed_memory
 from minibert.cli import report
 from minibert.cli.backend import blas_limits, compile_ahead
+from minibert.cli.options import add_fields
 from minibert.cli.recipes import Batches, make_batches, make_model, make_tokenizer, resolve_arguments
 from minibert.cli.resume import find_checkpoint, say, with_options_of
 from minibert.data.corpora import resolve
@@ -48,17 +49,7 @@ from minibert.user_cache import cache_folder
 def add_arguments(parser: ArgumentParser) -> None:
     """Add every option of `PretrainArguments`."""
     parser.add_argument("--config", action="config", help="read options from a YAML file; --print_config writes one")
-    for field in PretrainArguments.options():
-        if field.type is bool:
-            about = {"action": "store_true"}
-        elif field.type is list:
-            about = {"nargs": "+", "default": field.default_factory()}
-        else:
-            choices = field.metadata.get("choices")
-            about = {"type": Literal[choices] if choices else field.type, "default": field.default}
-        if "optional_value" in field.metadata:
-            about |= {"nargs": "?", "const": field.metadata["optional_value"]}
-        parser.add_argument(f"--{field.name}", help=field.metadata["help"], **about)
+    add_fields(parser, PretrainArguments.options())
 
 
 def run(arguments: dict[str, Any]) -> None:

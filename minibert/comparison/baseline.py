@@ -22,6 +22,10 @@ class TfIdfBaseline:
     texts : list of str
         To learn from.
     labels : (N,) classes 0..C-1, each of which occurs
+    strength : float
+        C, one over the weight of L2.
+    least : int, optional
+        In how many texts a word must occur to count. None: 1, of many texts 2.
 
     Raises
     ------
@@ -31,7 +35,9 @@ class TfIdfBaseline:
         No text has a word.
     """
 
-    def __init__(self, texts: Sequence[str], labels: np.ndarray) -> None:
+    def __init__(
+        self, texts: Sequence[str], labels: np.ndarray, strength: float = 10.0, least: int | None = None
+    ) -> None:
         try:
             from sklearn.feature_extraction.text import TfidfVectorizer
             from sklearn.linear_model import LogisticRegression
@@ -40,9 +46,9 @@ class TfIdfBaseline:
             raise MissingExtraError(
                 'the baseline needs scikit-learn, which is not installed: pip install "minibert-numpy[eval]"'
             ) from error
-        least = 2 if len(texts) >= MANY else 1
+        least = least or (2 if len(texts) >= MANY else 1)
         features = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=least)
-        self.pipeline = make_pipeline(features, LogisticRegression(C=10, max_iter=1000))
+        self.pipeline = make_pipeline(features, LogisticRegression(C=strength, max_iter=1000))
         try:
             self.pipeline.fit(list(texts), labels)
         except ValueError as error:
