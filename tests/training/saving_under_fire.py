@@ -18,11 +18,13 @@ import random
 import shutil
 import signal
 import sys
+import threading
 import time
 from itertools import count
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from minibert import BertConfig, BertForPreTraining
 from minibert.errors import CheckpointError
@@ -48,6 +50,10 @@ ABOUT_FILES = {  # and their numbers there
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS)
 TYPED, UNTYPED = 3, 4  # how a child exits whose save raised
 SIZES = dict(vocab_size=23, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=12)
+
+# By itself tqdm has a lock that forked processes share: who is killed while holding it would stop all others for good.
+tqdm.set_lock(threading.RLock())
+tqdm.monitor_interval = 0  # no thread beside the one that forks
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes, libc.ptrace.restype = (

@@ -18,6 +18,7 @@ from minibert.training.whole_folder import MANIFEST, check_folder, write_folder
 
 PROGRAM = Path(__file__).with_name("saving_under_fire.py")
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+HANGS = 1200  # seconds: far more than any of them takes
 traced = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="ptrace is used as it is on Linux and x86-64"
 )
@@ -32,9 +33,8 @@ def memory():
 
 def under_fire(what, folder, number):
     """What `saving_under_fire.py` found."""
-    done = subprocess.run(
-        [sys.executable, PROGRAM, what, folder, str(number)], env={**os.environ, **ONE_THREAD}, capture_output=True
-    )
+    command = [sys.executable, PROGRAM, what, folder, str(number)]
+    done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, timeout=HANGS)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
 
