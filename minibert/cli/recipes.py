@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from minibert.data.token_corpus import TokenCorpus
-from minibert.data.tokenizer import separator_id, special_ids, vocabulary_size, word_starts
+from minibert.data.tokenizer import separator_id, special_ids, vocabulary_of, vocabulary_size
 from minibert.data.tokenizer_training import KINDS, train_tokenizer
 from minibert.errors import ConfigError
 from minibert.models.base import Model
 from minibert.models.families import FAMILIES, family_of_size
 from minibert.objectives.batches import PretrainingBatches
 from minibert.objectives.blocks import CausalBatches
-from minibert.objectives.masking import Vocabulary
 from minibert.tokenizers import AutoTokenizer
 from minibert.tokenizers.base import PretrainedTokenizer
 from minibert.training.arguments import AUTO, PretrainArguments
@@ -122,7 +121,7 @@ def make_batches(args: PretrainArguments, tokenizer: PretrainedTokenizer, corpus
 def _masked(args: PretrainArguments, tokenizer: PretrainedTokenizer, corpus: TokenCorpus, part: str) -> Batches:
     layouts = RECIPES[family_of_size(args.model).name].layouts
     shape = (args.batch_size, args.seq_len, args.seed, args.mask_rate, args.whole_words, part)
-    return PretrainingBatches(corpus, describe(tokenizer), layouts.get(args.objective, args.objective), *shape)
+    return PretrainingBatches(corpus, vocabulary_of(tokenizer), layouts.get(args.objective, args.objective), *shape)
 
 
 def _causal(args: PretrainArguments, tokenizer: PretrainedTokenizer, corpus: TokenCorpus, part: str) -> Batches:
@@ -131,11 +130,3 @@ def _causal(args: PretrainArguments, tokenizer: PretrainedTokenizer, corpus: Tok
 
 
 BATCHES = {"mlm+nsp": _masked, "mlm": _masked, "clm": _causal}
-
-
-def describe(tokenizer: PretrainedTokenizer) -> Vocabulary:
-    """Return what the objectives that hide tokens need to know about the tokenizer."""
-    ids = special_ids(tokenizer)
-    return Vocabulary(
-        vocabulary_size(tokenizer), ids.pad, ids.cls, ids.sep, ids.mask, tuple(ids), word_starts(tokenizer)
-    )

@@ -17,6 +17,7 @@ from minibert.data.tokenizer_characters import train_characters
 from minibert.data.tokenizer_training import train_tokenizer
 from minibert.data.tokenizer_wordpiece import train_wordpiece
 from minibert.errors import DataError
+from minibert.objectives.masking import Vocabulary
 from minibert.tokenizers.auto import with_face
 from minibert.tokenizers.backends import BERT_TOKENS, backend_of, is_wordpiece
 from minibert.tokenizers.bert import BertTokenizer
@@ -40,6 +41,7 @@ __all__ = [
     "train_characters",
     "train_tokenizer",
     "train_wordpiece",
+    "vocabulary_of",
     "vocabulary_size",
     "word_starts",
 ]
@@ -120,6 +122,14 @@ def _table(vocab: dict[str, int], holds: Callable[[str], bool]) -> np.ndarray:
     table = np.ones(max(vocab.values()) + 1, bool)  # (V,)
     table[[id for token, id in vocab.items() if not holds(token)]] = False
     return table
+
+
+def vocabulary_of(tokenizer: AnyTokenizer) -> Vocabulary:
+    """Return what the objectives that hide tokens need to know about the tokenizer."""
+    ids = special_ids(tokenizer)
+    return Vocabulary(
+        vocabulary_size(tokenizer), ids.pad, ids.cls, ids.sep, ids.mask, tuple(ids), word_starts(tokenizer)
+    )
 
 
 def vocabulary_size(tokenizer: AnyTokenizer) -> int:

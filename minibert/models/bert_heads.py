@@ -62,7 +62,7 @@ class BertForPreTraining(BertModel):
         """
         inputs = self.check(input_ids, attention_mask, token_type_ids)
         hidden, pictures = self._encode(inputs, output_hidden_states, output_attentions)
-        words, order = self._mlm_logits(hidden), self._nsp_logits(hidden)
+        words, order = self.read_out(hidden), self._nsp_logits(hidden)
         losses = [_loss(words, "labels", labels), _loss(order, "next_sentence_label", next_sentence_label)]
         given = [loss for loss in losses if loss is not None]
         return PreTrainingOutput(sum(given) if given else None, words, order, **pictures)
@@ -115,7 +115,8 @@ class BertForPreTraining(BertModel):
         labels = check_labels("next_sentence_label", labels, 2, hidden.shape[:1])
         return next_sentence_loss(hidden, labels, self.params["pooler"], self.params["nsp_head"], count)
 
-    def _mlm_logits(self, hidden: np.ndarray) -> np.ndarray:
+    def read_out(self, hidden: np.ndarray) -> np.ndarray:
+        """hidden (B, T, D), of any layer  ->  logits (B, T, V): what the masked-token head makes of it."""
         head = self.params["mlm_head"]
         t, _ = transform(hidden, head, self.config.head_act, self.config.layer_norm_eps)  # (B, T, D)
         return linear(t, self.params["embeddings"]["token"].T, head["bias"])[0]  # (B, T, V)
@@ -143,7 +144,7 @@ class BertForMaskedLM(BertForPreTraining):
         """Return logits (B, T, V) and, with `labels` (B, T), the loss: see `BertForPreTraining`."""
         inputs = self.check(input_ids, attention_mask, token_type_ids)
         hidden, pictures = self._encode(inputs, output_hidden_states, output_attentions)
-        logits = self._mlm_logits(hidden)
+        logits = self.read_out(hidden)
         return HeadOutput(_loss(logits, "labels", labels), logits, **pictures)
 
 
@@ -152,6 +153,7 @@ class BertForNextSentencePrediction(BertForPreTraining):
 
     parts = ("pooler", "nsp_head")
     labels = ("next_sentence_label",)
+    read_out = None  # there is no masked-token head
 
     def __call__(
         self,

@@ -114,6 +114,10 @@ class CausalLM(DecoderModel):
         """Return how many targets the loss has in a batch: the first token of a text is none."""
         return {"clm": int((np.asarray(batch["labels"])[:, 1:] != IGNORE_INDEX).sum())}
 
+    def read_out(self, hidden: np.ndarray) -> np.ndarray:
+        """hidden (B, T, D), of any layer but the last  ->  logits (B, T, V): what the head makes of it."""
+        return self._logits(hidden)
+
     def _check_labels(self, labels: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
         return check_labels("labels", labels, self.config.vocab_size, shape)
 

@@ -128,3 +128,11 @@ class GPT2Model(DecoderModel):
 
 class GPT2LMHeadModel(CausalLM, GPT2Model):
     """GPT-2 as a language model; its loss is L_CLM (see `minibert.blocks.causal_loss`)."""
+
+    def read_out(self, hidden: np.ndarray) -> np.ndarray:
+        """hidden (B, T, D), of any layer but the last  ->  logits (B, T, V), the last normalisation included.
+
+        The last hidden state is normalised already: its logits are those of a call.
+        """
+        normed, _ = layer_norm(hidden, **self.params["final_norm"], eps=self.config.layer_norm_epsilon)  # (B, T, D)
+        return self._logits(normed)

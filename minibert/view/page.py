@@ -18,6 +18,8 @@ SCRIPTS = (
     "step_through.js",
     "attention.js",
     "gradient_check.js",
+    "masks.js",
+    "logit_lens.js",
     "start.js",
 )
 

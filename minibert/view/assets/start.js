@@ -1,7 +1,8 @@
 // Draw a view into an element: in a page, and in Jupyter as an anywidget.
 
 export function start(root, data, buffer) {
-  const views = { step_through: StepThrough, attention: AttentionView, gradient_check: GradientCheckView };
+  const views = { step_through: StepThrough, attention: AttentionView, gradient_check: GradientCheckView,
+    masks: MasksView, logit_lens: LogitLensView };
   return new views[data.view](root, data, buffer);
 }
 
