@@ -162,6 +162,7 @@ def loop_settings(args: PretrainArguments) -> LoopSettings:
         max_grad_norm=args.max_grad_norm,
         max_skipped_steps=args.max_skipped_steps,
         seed=args.seed,
+        log_grad_norms=True,
     )
 
 

@@ -15,6 +15,7 @@ from minibert.errors import TrainingError
 from minibert.models.base import Losses, Model
 from minibert.training.accumulation import accumulate
 from minibert.training.callbacks import CallbackHandler
+from minibert.training.grad_norms import grad_norms_by_layer
 from minibert.training.log import RunLog, Window
 from minibert.training.optimizer import AdamW
 from minibert.training.progress import Progress
@@ -37,6 +38,7 @@ class LoopSettings:
     max_grad_norm: float | None = 1.0
     max_skipped_steps: int = 10  # in a row; then the run ends
     seed: int = 0  # of dropout
+    log_grad_norms: bool = False  # of each layer, at the steps that are logged
 
     def due(self, every: int, step: int) -> bool:
         """Return whether what happens `every` so many steps happens after `step`."""
@@ -104,7 +106,7 @@ def train(
             tell("on_epoch_begin")
         tell("on_step_begin")
         parts, limit = next(steps), progress.norms.limit()
-        losses, grad_norm = take_step(model, optimizer, parts, learning_rate(step), s, step, limit)
+        losses, grad_norm, of_layers = take_step(model, optimizer, parts, learning_rate(step), s, step, limit)
         state.global_step, state.epoch = step, step / s.steps_per_epoch if s.steps_per_epoch else 0
         if why := why_skipped(losses.total, grad_norm, limit):
             progress.skip(step)
@@ -119,7 +121,7 @@ def train(
         if s.due(s.steps_per_epoch, step):
             tell("on_epoch_end")
         if control.should_log and progress.window.steps:
-            log.write({"step": step, **progress.window.means(), "learning_rate": optimizer.lr})
+            log.write({"step": step, **progress.window.means(), "learning_rate": optimizer.lr, **of_layers})
             progress.window = Window()
         with progress.window.paused():
             if control.should_evaluate:
@@ -142,16 +144,21 @@ def take_step(
     settings: LoopSettings,
     step: int,
     limit: float = math.inf,
-) -> tuple[Losses, float]:
+) -> tuple[Losses, float, dict[str, Any]]:
     """Change the parameters once, unless loss or gradient is not finite, or the gradient's norm is above `limit`.
 
-    Return the losses and the norm of the gradient.
+    Return the losses, the norm of the gradient, and what the log says about the norms of its layers: nothing, unless
+    this step is logged and was taken.
     """
     losses, grads = accumulate(model, parts, (settings.seed, step * settings.gradient_accumulation_steps))
     optimizer.lr = learning_rate
     if not math.isfinite(losses.total):
-        return losses, math.nan
-    return losses, optimizer.step(grads, settings.max_grad_norm, limit)
+        return losses, math.nan, {}
+    norm = optimizer.step(grads, settings.max_grad_norm, limit)
+    logged = settings.log_grad_norms and settings.due(settings.log_every, step)
+    if not logged or why_skipped(losses.total, norm, limit):
+        return losses, norm, {}
+    return losses, norm, {"grad_norms": grad_norms_by_layer(grads)}  # the optimizer leaves gradients as they are
 
 
 def check_skipped(progress: Progress, settings: LoopSettings, why: str) -> None:
