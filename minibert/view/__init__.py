@@ -5,5 +5,6 @@ from minibert.view.gradient_check import gradient_check_view
 from minibert.view.logit_lens import logit_lens_view
 from minibert.view.masks import masks_view
 from minibert.view.step_through import StepThrough
+from minibert.view.training import training_view
 
-__all__ = ["StepThrough", "attention_view", "gradient_check_view", "logit_lens_view", "masks_view"]
+__all__ = ["StepThrough", "attention_view", "gradient_check_view", "logit_lens_view", "masks_view", "training_view"]

@@ -29,7 +29,7 @@ def plot_runs(folders: list[Path], picture: Path) -> None:
     """
     if picture.suffix not in (".png", ".svg", ".pdf"):
         raise DataError(f"{picture}: the picture must be a .png, .svg or .pdf file")
-    logs = {folder: _evaluations(folder) for folder in folders}
+    logs = {folder: read_curves(folder) for folder in folders}
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -69,7 +69,14 @@ def _draw_run(axes: Any, colour: str, name: str, steps: list[dict], evaluations:
             axes.axhline(level, color=colour, ls=style, lw=1, label=f"{name}: {baseline}, {level:.2f}")
 
 
-def _evaluations(folder: Path) -> tuple[list[dict], list[dict], str]:
+def read_curves(folder: Path) -> tuple[list[dict], list[dict], str]:
+    """Return the lines of a run's log about training, those about evaluations, and the name of the loss by token.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder has no log with evaluations in it.
+    """
     if not (folder / LOG).is_file():
         raise CheckpointError(f"{folder}: not a run folder, it has no {LOG}")
     records = read_log(folder)

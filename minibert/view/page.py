@@ -20,6 +20,8 @@ SCRIPTS = (
     "gradient_check.js",
     "masks.js",
     "logit_lens.js",
+    "line_chart.js",
+    "training.js",
     "start.js",
 )
 

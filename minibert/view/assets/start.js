@@ -2,7 +2,7 @@
 
 export function start(root, data, buffer) {
   const views = { step_through: StepThrough, attention: AttentionView, gradient_check: GradientCheckView,
-    masks: MasksView, logit_lens: LogitLensView };
+    masks: MasksView, logit_lens: LogitLensView, training: TrainingView };
   return new views[data.view](root, data, buffer);
 }
 
