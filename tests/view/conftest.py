@@ -1,6 +1,7 @@
 """A headless Chromium without a network."""
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
@@ -10,21 +11,38 @@ SWITCHES = (
 ).split()
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
+@contextmanager
+def chromium(profile, *more):
+    """Start it in a `with` block; skip the test where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="the views are tested with selenium")
     driver = shutil.which("chromedriver")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if driver is None or chromium is None:
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if driver is None or binary is None:
         pytest.skip("the views are tested in Chromium: install chromium and chromedriver")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    options.binary_location = binary
+    for switch in (*SWITCHES, *more, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     running = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    try:
+        yield running
+    finally:
+        running.quit()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
     offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-    running.execute_cdp_cmd("Network.enable", {})
-    running.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-    yield running
-    running.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as running:
+        running.execute_cdp_cmd("Network.enable", {})
+        running.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+        yield running
+
+
+@pytest.fixture
+def local_browser(tmp_path):
+    """One that reaches this machine and nothing else."""
+    nothing_else = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+    with chromium(tmp_path / "profile", nothing_else) as running:
+        yield running
