@@ -1,6 +1,7 @@
 """Steps to walk through: what the tests of explanations and of the page share."""
 
 import numpy as np
+from adapter_cases import adapted
 from model_cases import build
 
 import minibert
@@ -26,7 +27,7 @@ def bert_and_batch(dtype="float64"):
 
 
 def steps(name, dropout_key=DROPOUT):
-    model, batch = bert_and_batch() if name == "bert" else build(name)
+    model, batch = adapted("bert", "lora") if name == "lora" else bert_and_batch() if name == "bert" else build(name)
     return StepThrough(model, batch, dropout_key=dropout_key)
 
 

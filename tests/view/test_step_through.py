@@ -8,8 +8,10 @@ import pytest
 from browsing import click, elements, no_complaints, opened, texts
 from view_cases import bert_and_batch, larger_bert, steps
 
+import minibert
 from minibert.errors import DataError, MissingExtraError
 from minibert.view import StepThrough
+from minibert.view.explain import explain
 
 
 def go(browser, i):
@@ -30,8 +32,6 @@ def number(text):
 
 
 def arrays_of(record):
-    from minibert.view.explain import explain
-
     explained = explain(record)
     return record.outputs | ({n: v for n, (v, _) in explained.inside.items()} if explained else {})
 
@@ -76,11 +76,11 @@ def walk(browser, view, tolerance):
                 assert total == pytest.approx(float(arrays[name][index]), rel=1e-4, abs=tolerance * scale), where
             assert not {"NaN", "undefined"} & set(cell["terms"]), where
             clicked.add((record.name, name))
-    assert {r.name for r in view.trace if not r.parts} == {op for op, _ in clicked}
+    assert {r.name for r in view.trace if explain(r) or not r.parts} == {op for op, _ in clicked}
     no_complaints(browser)
 
 
-@pytest.mark.parametrize("name", ["bert", "gpt2"])
+@pytest.mark.parametrize("name", ["bert", "gpt2", "lora"])
 def test_a_walk_through_a_whole_step(browser, tmp_path, name):
     """At every op each number that is clicked, and the sum of what made it, are NumPy's."""
     view = steps(name)
@@ -120,6 +120,27 @@ def test_a_softmax_row_adds_up_to_one(browser, tmp_path):
     )]  # fmt: skip
     assert row == pytest.approx(view.trace.records[i].cache.probs[index[:-1]].tolist(), rel=1e-5)
     assert sum(row) == pytest.approx(1)
+
+
+def test_an_op_without_an_explanation_names_its_source(browser, tmp_path):
+    config = minibert.BertConfig(
+        vocab_size=11, hidden_size=6, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, num_labels=1
+    )  # one label: a number, whose loss is the squared error
+    batch = {"input_ids": np.array([[2, 7, 4], [2, 5, 3]]), "labels": np.array([0.25, 2.0])}
+    view = StepThrough(minibert.BertForSequenceClassification(config, dtype="float64"), batch)
+    opened(browser, view, tmp_path)
+    i = next(i for i, r in enumerate(view.trace) if r.name == "mean_squared_error_backward")
+    go(browser, i)
+    assert elements(browser, ".can-pick canvas") == []
+    assert "minibert/ops/mean_squared_error.py, line " in texts(browser, ".answer")[0]
+    click(browser, elements(browser, ".map canvas")[-1])
+    _, index, shown = parsed(texts(browser, ".answer h3")[0])
+    assert shown == pytest.approx(view.trace.records[i].output[index], rel=1e-4)
+    assert "minibert/ops/mean_squared_error.py, line " in texts(browser, ".answer p")[0]
+    go(browser, next(i for i, r in enumerate(view.trace) if r.name == "feed_forward"))
+    click(browser, elements(browser, ".map canvas")[-1])
+    assert texts(browser, ".answer p") == ["Step on to its parts to see what made each number."]
+    no_complaints(browser)
 
 
 def test_hover_keys_and_the_diagram(browser, tmp_path):

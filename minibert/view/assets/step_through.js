@@ -108,7 +108,7 @@ class StepThrough extends View {
     const { step, data } = this;
     const source = data.sources[step.name];
     this.maps = [];
-    this.answer = make("section", { className: "answer", ariaLive: "polite" }, make("p", {}, hint(step)));
+    this.answer = make("section", { className: "answer", ariaLive: "polite" }, make("p", {}, hint(step, source)));
     this.main.replaceChildren(
       make("h2", {}, step.name, make("small", {}, step.place)),
       make("p", { className: "facts" }, facts(step)),
@@ -134,11 +134,14 @@ class StepThrough extends View {
   }
 
   map(name, number, explanation, isInput) {
-    const pick = explanation && ((index, value) => this.explain(name, number, explanation, index, value));
+    const pick = explanation
+      ? (index, value) => this.explain(name, number, explanation, index, value)
+      : isInput ? null : (index, value) => this.leaveUnexplained(name, number, index, value);
     const from = this.origin.get(number);
     const link = isInput && from !== undefined && from < this.at
       ? make("button", { className: "from", onclick: () => this.go(from), title: this.data.steps[from].name }, `from ${from + 1}`) : null;
     const map = new Heatmap(this, name, number, pick, link);
+    map.element.classList.toggle("can-pick", Boolean(explanation));
     this.maps.push(map);
     return map.element;
   }
@@ -153,6 +156,12 @@ class StepThrough extends View {
     const own = { array: number, index };
     for (const map of this.maps) map.show([own, ...found.marks].find(({ array }) => array === map.number) ?? null);
     this.answer.replaceChildren(...explanationElements(`${name}[${index.join(", ")}]`, value, found));
+  }
+
+  leaveUnexplained(name, number, index, value) {
+    for (const map of this.maps) map.show(map.number === number ? { index } : null);
+    this.answer.replaceChildren(make("h3", {}, `${name}[${index.join(", ")}] = ${this.arrays.text(number, value)}`),
+      make("p", {}, unexplained(this.step, this.data.sources[this.step.name])));
   }
 }
 
@@ -170,7 +179,14 @@ function facts({ ms, mflop, mb, back }) {
   return `${back ? "backward" : "forward"}, ${format(ms)} ms${work}, ${format(mb)} MB`;
 }
 
-function hint({ outputs, inside, back, parts }) {
-  if (![...outputs, ...inside].some(({ e }) => e)) return parts.length ? "Step on to its parts to see what made each number." : "";
+function hint(step, source) {
+  const { outputs, inside, back } = step;
+  if (![...outputs, ...inside].some(({ e }) => e)) return unexplained(step, source);
   return back ? "Click a cell of a gradient to see the terms that add up to it." : "Click a cell of an output to see what made it.";
+}
+
+// What to do about a number that cannot be taken apart here.
+function unexplained({ name, parts }, { file, line }) {
+  if (parts.length) return "Step on to its parts to see what made each number.";
+  return `The terms of ${name} are not written down for this page. How it computes each number stands above, and in ${file}, line ${line}.`;
 }
