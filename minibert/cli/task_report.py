@@ -10,19 +10,20 @@ if TYPE_CHECKING:
     from minibert.finetuning.arguments import FinetuneArguments
     from minibert.finetuning.finetune import Prepared, Result
 
-EXAMPLES = {  # task -> what is handed to `minibert predict`
-    "question-answering": '--question "What?" --context "A text."',
-    "multiple-choice": '"A text." --choices "One." "Another."',
+EXAMPLES = {  # task -> the command that uses the result, and what is handed to it
+    "question-answering": ("predict", '--question "What?" --context "A text."'),
+    "multiple-choice": ("predict", '"A text." --choices "One." "Another."'),
+    "pairs": ("embed", '"A text." "Another."'),
 }
 
 
 def prepared_for(prepared: "Prepared", args: "FinetuneArguments") -> str:
     """Return what is going to be trained on what."""
-    model, head = prepared.model, "a new head" if prepared.start.new_head else "the head that it has"
+    model = prepared.model
     learned, total = model.num_trainable_parameters(), model.num_parameters()
     lines = [
-        f"{type(prepared.start.model).__name__} ({prepared.source}, {head}), method {args.method}: {learned:,} of "
-        f"{total:,} parameters train ({learned / total:.2%})",
+        f"{type(prepared.start.model).__name__} ({prepared.source}, {prepared.start.about}), method {args.method}: "
+        f"{learned:,} of {total:,} parameters train ({learned / total:.2%})",
         f"{len(prepared.train.inputs):,} examples to train on, {len(prepared.heldout.inputs):,} held out "
         f"({prepared.about})" + (f", {len(prepared.validation.inputs):,} to stop by" if prepared.validation else ""),
     ]
@@ -58,6 +59,6 @@ def finetuned(result: "Result", prepared: "Prepared", folder: Path) -> str:
     """Return what came out, and what to do with it."""
     title = f"on {len(prepared.heldout.inputs):,} held-out examples, with 95 % bootstrap intervals:"
     usual = '"A text." --pair "Another."' if prepared.task.columns.pair else '"A text."'
-    example = EXAMPLES.get(prepared.task.name, usual)
-    advice = f"{folder}\n  minibert predict {shlex.quote(str(folder))} {example}"
+    command, example = EXAMPLES.get(prepared.task.name, ("predict", usual))
+    advice = f"{folder}\n  minibert {command} {shlex.quote(str(folder))} {example}"
     return "\n".join([title, *metric_lines(result.metrics), advice])

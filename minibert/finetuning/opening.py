@@ -13,6 +13,7 @@ import numpy as np
 from minibert.data.released_models import RELEASED_MODELS, model_folder
 from minibert.errors import CheckpointError, ConfigError, DataError
 from minibert.files import read_object
+from minibert.finetuning.opening_pairs import open_pairs
 from minibert.finetuning.peft_config import CONFIG as ADAPTER
 from minibert.finetuning.peft_config import LoraConfig, read_config
 from minibert.finetuning.peft_model import PeftModel
@@ -42,7 +43,7 @@ class Start(NamedTuple):
     model: TaskModel
     tokenizer: PretrainedTokenizer
     names: list[str]  # of the labels, in the order of its head
-    new_head: bool
+    about: str  # what is at its end, in words
 
 
 def open_to_train(source: str, task: Task, names: list[str], new_head: bool = False, seed: int = 0) -> Start:
@@ -68,6 +69,9 @@ def open_to_train(source: str, task: Task, names: list[str], new_head: bool = Fa
     folder = model_folder(source)
     if (folder / ADAPTER).is_file():
         raise CheckpointError(f"{source}: is an adapter; give the model that it was made for, which trains anew")
+    if not task.has_head:
+        model, about = open_pairs(source, names)
+        return Start(model, model.encoder.tokenizer, names, about)
     cls, tokenizer = head_class(folder, task), AutoTokenizer.from_pretrained(folder)
     if kind_of_head(folder) == task.kind and not new_head:
         names = known_labels(source, folder, task, names)
@@ -78,7 +82,7 @@ def open_to_train(source: str, task: Task, names: list[str], new_head: bool = Fa
     is_new = new_head or bool(head_tensors(model) & set(info["missing_keys"]))
     if is_new:
         model.params["task_head"] = model.init_head(np.random.default_rng(seed))
-    return Start(model, tokenizer, names, is_new)
+    return Start(model, tokenizer, names, "a new head" if is_new else "the head that it has")
 
 
 def open_trained(source: str, base: str = "") -> tuple[Predictor, TaskSettings]:
@@ -98,6 +102,9 @@ def open_trained(source: str, base: str = "") -> tuple[Predictor, TaskSettings]:
     folder = model_folder(source)
     settings = read_settings(folder) or _settings_of(source, folder)
     task = settings.make_task()
+    if not task.has_head:
+        model, _ = open_pairs(source, settings.labels)
+        return Predictor(model, model.encoder.tokenizer, task, settings.labels, settings.max_length), settings
     is_adapter = (folder / ADAPTER).is_file()
     home = _base_folder(source, folder, base) if is_adapter else folder
     cls, tokenizer = head_class(home, task), AutoTokenizer.from_pretrained(folder)

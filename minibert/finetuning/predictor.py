@@ -39,7 +39,8 @@ class Predictor(NamedTuple):
     def __call__(self, inputs: list, batch_size: int = 32, progress: bool = False) -> Predictions:
         """Predict, `batch_size` rows at a time; `progress` shows a bar."""
         encoded = self.encode(inputs)
-        examples = Examples(encoded.columns, columns_of(self.model))
+        model = self.task.scorer(self.model)
+        examples = Examples(encoded.columns, columns_of(model))
         pad = getattr(self.model.config, "pad_token_id", None) or 0
         collate = DataCollatorWithPadding(self.tokenizer, pad)
         with tqdm(total=len(examples), unit="row", disable=not progress, dynamic_ncols=True) as bar:
@@ -48,5 +49,5 @@ class Predictor(NamedTuple):
                 bar.update(len(rows))
                 return collate(rows)
 
-            scores = predict(self.model, examples, counted, batch_size, ()).scores
+            scores = predict(model, examples, counted, batch_size, ()).scores
         return Predictions(self.task.predictions(encoded, scores, self.names), encoded.truncated)

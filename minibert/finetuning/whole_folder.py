@@ -10,10 +10,11 @@ from minibert.errors import ConfigError
 from minibert.finetuning.peft_config import CONFIG
 from minibert.finetuning.peft_model import WEIGHTS
 from minibert.finetuning.task_settings import FILE
+from minibert.sentence_encoder.recipe import RECIPE_FILES
 from minibert.training.run_folder import RUN_FILES
 
 RESULTS = "results.json"
-FILES = (*RUN_FILES, FILE, RESULTS, CONFIG, WEIGHTS)
+FILES = (*RUN_FILES, *RECIPE_FILES, FILE, RESULTS, CONFIG, WEIGHTS)
 
 
 @contextmanager
@@ -38,10 +39,18 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         yield temporary
         folder.mkdir(exist_ok=True)
         for name in FILES:
-            (folder / name).unlink(missing_ok=True)
+            remove(folder / name)
         for path in temporary.iterdir():
             os.replace(path, folder / path.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if alone and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

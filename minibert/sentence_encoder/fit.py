@@ -74,16 +74,21 @@ def pair_columns(
     for i, pair in enumerate(pairs):
         if isinstance(pair, str) or np.shape(pair) != (2,):
             raise DataError(f"pair {i} is {pair!r:.60}, but a pair is two texts")
-    rows = encoder.tokens(chain.from_iterable(pairs))
+    columns = in_pairs(encoder.tokens(chain.from_iterable(pairs)), encoder.model.config.pad_token_id or 0)
+    if scores is not None:
+        columns["labels"] = list(check_scores("scores", scores, len(pairs)).astype(float))
+    return columns
+
+
+def in_pairs(rows: Sequence[list[int]], pad: int) -> dict[str, list[np.ndarray]]:
+    """rows of ids, the two of a pair behind each other  ->  `input_ids` and `attention_mask`, (2, T) a pair."""
     columns: dict[str, list[np.ndarray]] = {"input_ids": [], "attention_mask": []}
     for a, b in zip(rows[::2], rows[1::2], strict=True):
         shown = np.arange(max(len(a), len(b))) < np.array([[len(a)], [len(b)]])  # (2, T)
-        ids = np.full(shown.shape, encoder.model.config.pad_token_id or 0)  # (2, T)
+        ids = np.full(shown.shape, pad)  # (2, T)
         ids[shown] = a + b
         columns["input_ids"].append(ids)
         columns["attention_mask"].append(shown.astype(np.int64))
-    if scores is not None:
-        columns["labels"] = list(check_scores("scores", scores, len(pairs)).astype(float))
     return columns
 
 

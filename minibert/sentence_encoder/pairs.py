@@ -101,7 +101,7 @@ class SentencePairs(Model):
         labels : (B,), optional
             The scores, where the loss needs them.
         """
-        u, v, _, _ = self._vectors(input_ids, attention_mask, None)  # (B, D) each
+        u, v, _, _ = self.vectors(input_ids, attention_mask, None)  # (B, D) each
         known = not self.labels or labels is not None
         loss = self.loss(u, v, labels, None)[0].loss if known else None
         return PairOutput(loss, pair_cosines(u, v)[0])
@@ -113,7 +113,7 @@ class SentencePairs(Model):
             raise DataError(f"pairs are not learned with {', '.join(sorted(odd))}: leave it out")
         if not batch.keys() >= set(self.labels):
             raise DataError("pairs without scores have no such loss: give labels, one score a pair")
-        u, v, body, vectors = self._vectors(batch["input_ids"], batch.get("attention_mask"), key)  # (B, D) each
+        u, v, body, vectors = self.vectors(batch["input_ids"], batch.get("attention_mask"), key)  # (B, D) each
         part, loss = self.loss(u, v, batch.get("labels"), counts.get(PART))
         return Losses(part.loss, {PART: part}), PairsCache(u.shape, body, vectors, loss)
 
@@ -131,7 +131,7 @@ class SentencePairs(Model):
         """Write the encoder, as `SentenceEncoder.save_pretrained` does."""
         self.encoder.save_pretrained(folder)
 
-    def _vectors(
+    def vectors(
         self, input_ids: ArrayLike, attention_mask: ArrayLike | None, key: int | None
     ) -> tuple[np.ndarray, np.ndarray, Any, tuple]:
         """ids, mask (B, 2, T)  ->  vectors of the first and of the second texts (B, D), caches of body and pooling."""
@@ -184,6 +184,23 @@ class MatchingPairs(SentencePairs):
     def loss_backward(self, cache: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return du, dv (B, D)."""
         return contrastive_loss_backward(1.0, cache)
+
+
+class PairVectors:
+    """A model's vectors of pairs as an output: logits (B, 2, D).
+
+    Parameters
+    ----------
+    model : SentencePairs
+    """
+
+    def __init__(self, model: SentencePairs) -> None:
+        self.model = model
+
+    def __call__(self, input_ids: ArrayLike, attention_mask: ArrayLike | None = None) -> dict[str, np.ndarray]:
+        """ids, mask (B, 2, T)  ->  vectors, without dropout."""
+        u, v, _, _ = self.model.vectors(input_ids, attention_mask, None)  # (B, D) each
+        return {"logits": np.stack([u, v], axis=1)}  # (B, 2, D)
 
 
 def check_scores(name: str, scores: ArrayLike, n: int) -> np.ndarray:

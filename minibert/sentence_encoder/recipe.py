@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from minibert.errors import CheckpointError
 
 MODULES, POOLING, LENGTH = "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"
+RECIPE_FILES = (MODULES, "1_Pooling", LENGTH)
 KINDS = ["Transformer", "Pooling", "Normalize"]  # the modules that are known, in their order; the last may be absent
 PREFIX = "pooling_mode_"
 POOLINGS = {"mean_tokens": "mean", "cls_token": "cls"}

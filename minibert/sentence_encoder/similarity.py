@@ -7,6 +7,8 @@ import numpy as np
 from minibert.blocks.cosines import all_cosines
 from minibert.errors import ConfigError, DataError
 
+SAME = 1e-6  # cosines that differ by less are of equal texts
+
 
 class Neighbour(NamedTuple):
     """A sentence that was found."""
@@ -29,6 +31,19 @@ def nearest(query: np.ndarray, embeddings: np.ndarray, top_k: int) -> list[Neigh
         raise ConfigError(f"top_k must be at least 1, but is {top_k}")
     (scores,) = cosine_similarity(query, embeddings)  # (N,)
     return [Neighbour(int(i), float(scores[i])) for i in np.argsort(-scores, kind="stable")[:top_k]]
+
+
+def ranks(u: np.ndarray, v: np.ndarray, rows: int = 1024) -> np.ndarray:
+    """u (N, D), v (N, D)  ->  (N,): the place of v_i among all of v, by the cosine with u_i; 1 is the first.
+
+    A text that stands twice is its own equal, not before it. `rows` of u are compared at a time.
+    """
+    found = np.empty(len(u), np.int64)
+    for start in range(0, len(u), rows):
+        cosines = all_cosines(u[start : start + rows], v)[0]  # (R, N)
+        own = np.take_along_axis(cosines, np.arange(start, start + len(cosines))[:, None], 1)  # (R, 1)
+        found[start : start + rows] = 1 + (cosines > own + SAME).sum(1)
+    return found
 
 
 def closest_pairs(embeddings: np.ndarray, top_k: int) -> list[tuple[int, int, float]]:

@@ -4,11 +4,13 @@ from minibert.errors import ConfigError
 from minibert.finetuning.tasks.answers import QuestionAnswering
 from minibert.finetuning.tasks.base import Columns, Encoded, Task
 from minibert.finetuning.tasks.choice import MultipleChoice
+from minibert.finetuning.tasks.pairs import Pairs
 from minibert.finetuning.tasks.sequence import Classification, MultiLabel, Regression
 from minibert.finetuning.tasks.tokens import Tokens
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Classification, Regression, MultiLabel, Tokens, QuestionAnswering, MultipleChoice)
+    task.name: task
+    for task in (Classification, Regression, MultiLabel, Tokens, QuestionAnswering, MultipleChoice, Pairs)
 }
 
 __all__ = ["TASKS", "Columns", "Encoded", "Task", "make_task"]

@@ -41,6 +41,7 @@ class Task:
     peft_type: ClassVar[str | None]  # what PEFT calls it; None: it has no name for it
     columns: ClassVar[Columns]  # by default
     longest: ClassVar[int] = 256  # tokens, unless more are asked for
+    has_head: ClassVar[bool] = True  # False: the body itself is what learns, and adapters are merged into it
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
@@ -61,6 +62,12 @@ class Task:
         """Return what the configuration of a model says about the labels."""
         return {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
 
+    def check_batch(self, batch_size: int, names: list[str]) -> None:
+        """Raise `ConfigError` if nothing can be learned from batches of that size."""
+
+    def cut_at(self, model: Any, max_length: int) -> None:
+        """Tell a model that cuts texts by itself where that is."""
+
     def encode(self, tokenizer: PretrainedTokenizer, inputs: list, max_length: int) -> Encoded:
         """Return the inputs as rows of tokens, cut off at `max_length`."""
         raise NotImplementedError
@@ -68,6 +75,10 @@ class Task:
     def targets(self, encoded: Encoded, truth: Any, names: list[str]) -> dict[str, list]:
         """Return the columns of labels, R entries each."""
         return {"labels": list(truth)}
+
+    def scorer(self, model: Any) -> Any:
+        """Return what gives the scores: the model."""
+        return model
 
     def predictions(self, encoded: Encoded, scores: Any, names: list[str]) -> Any:
         """Return what the scores say of each example, in the form that the metrics take."""
