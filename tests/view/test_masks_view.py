@@ -161,6 +161,13 @@ def test_a_tokenizer_without_a_mask_shows_the_causal_objective_alone(browser, tm
     no_complaints(browser)
 
 
+def test_white_space_can_be_seen(browser, tmp_path):
+    words = train_tokenizer("char", DOCUMENTS, 100, masked=False)
+    opened(browser, masks_view("It is.", words), tmp_path)
+    assert texts(browser, ".causal button") == list("It␣is.")
+    no_complaints(browser)
+
+
 def test_texts_that_no_page_can_show(tokenizer):
     with pytest.raises(DataError, match=r"the text has .* tokens, of which a page shows 128: give a shorter one"):
         masks_view("a list " * 100, tokenizer)

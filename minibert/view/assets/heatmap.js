@@ -191,6 +191,12 @@ class View {
     Object.assign(this.tipElement.style, { left: `${Math.max(4, Math.min(x, innerWidth - width - 8))}px`, top: `${y + 4}px` });
   }
 
+  // The token of an id, if the data name it; white space that can be seen.
+  word(id) {
+    const token = this.data.words[id] ?? String(id);
+    return token.trim() ? token : token.replaceAll(" ", "␣").replaceAll("\n", "⏎");
+  }
+
   // Is the number at an index left out of the picture?
   hides() {
     return false;

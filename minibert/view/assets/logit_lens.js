@@ -23,10 +23,6 @@ class LogitLensView extends View {
     return this.where;
   }
 
-  word(id) {
-    return this.data.words[id] ?? String(id);
-  }
-
   name(row) {
     return row ? `layer ${row - 1}` : "embeddings";
   }

@@ -32,10 +32,6 @@ class MasksView extends View {
     for (const part of this.parts) part(this.draw);
   }
 
-  word(id) {
-    return this.data.words[id] ?? String(id);
-  }
-
   section(title, text, ...content) {
     return make("section", { className: "row objective" }, make("h2", {}, title), make("p", {}, text), ...content);
   }
