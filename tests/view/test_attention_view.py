@@ -51,6 +51,8 @@ def test_every_row_of_every_head(browser, tmp_path, model, tokenizer, expected):
         for head in range(3):
             click(browser, elements(browser, ".heads button")[3 * layer + head])
             assert texts(browser, ".where") == [f"layer {layer}, head {head}"]
+            least, most = texts(browser, ".legend span")
+            assert (float(least), float(most)) == (0, pytest.approx(float(probs[layer, head].max()), rel=1e-4))
             query = (5 * layer + head) % len(tokens)
             elements(browser, ".lines button")[query].click()
             row = [float(value) for value in shown_row(browser)]

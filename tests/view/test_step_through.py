@@ -1,5 +1,6 @@
 """The page of a training step, in a browser without a network: its numbers are NumPy's."""
 
+import inspect
 import json
 import re
 
@@ -9,6 +10,7 @@ from browsing import click, elements, no_complaints, opened, texts
 from view_cases import bert_and_batch, larger_bert, steps
 
 import minibert
+from minibert import ops
 from minibert.errors import DataError, MissingExtraError
 from minibert.view import StepThrough
 from minibert.view.explain import explain
@@ -120,6 +122,16 @@ def test_a_softmax_row_adds_up_to_one(browser, tmp_path):
     )]  # fmt: skip
     assert row == pytest.approx(view.trace.records[i].cache.probs[index[:-1]].tolist(), rel=1e-5)
     assert sum(row) == pytest.approx(1)
+
+
+def test_text_flows_and_formulas_keep_their_lines(browser, tmp_path):
+    view = steps("bert")
+    opened(browser, view, tmp_path, width=390)
+    go(browser, next(i for i, r in enumerate(view.trace) if r.name == "attention_backward"))
+    parts = texts(browser, ".formula")[0].split("\n\n")
+    assert "    dv = D^T dout,   dD = dout v^T,   dP = m * dD" in parts
+    assert all("\n" not in part for part in parts if not part.startswith(" "))
+    assert "\n\n".join(parts).split() == inspect.getdoc(ops.attention_backward).split()
 
 
 def test_an_op_without_an_explanation_names_its_source(browser, tmp_path):

@@ -17,7 +17,7 @@ class AttentionView extends View {
     root.replaceChildren(this.bar(), this.thumbnails(), hint, this.large, this.tipBox());
     this.matrix = new Heatmap(this, "P", 0, (index) => this.choose(index[2]), null);
     this.matrix.selects.forEach((select) => select.remove());
-    this.matrix.element.querySelector("figcaption").append(make("small", {}, "a row for each token that looks, a column for each it looks at"));
+    this.matrix.element.querySelector("figcaption").append(make("small", {}, "a row for each token that looks, a column for each it looks at; brightest: the largest of this head"));
     this.lines = make("div", { className: "lines" });
     this.large.append(this.lines, this.matrix.element);
     new ResizeObserver(() => this.resize()).observe(this.large);
@@ -63,11 +63,15 @@ class AttentionView extends View {
     const picture = make("canvas", { width: this.length, height: this.length });
     const context = picture.getContext("2d");
     const pixels = context.createImageData(this.length, this.length);
-    const values = [...Array(this.length ** 2).keys()].map((i) => this.arrays.at(0, [layer, head, Math.floor(i / this.length), i % this.length]));
+    const values = this.values(layer, head);
     const most = Math.max(...values);
     values.forEach((value, i) => pixels.data.set([...channels(value / most), 255], 4 * i));
     context.putImageData(pixels, 0, 0);
     return picture;
+  }
+
+  values(layer, head) {
+    return [...Array(this.length ** 2).keys()].map((i) => this.arrays.at(0, [layer, head, Math.floor(i / this.length), i % this.length]));
   }
 
   key(event) {
@@ -84,6 +88,7 @@ class AttentionView extends View {
     this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", i === layer * this.heads + head));
     this.where.textContent = `layer ${layer}, head ${head}`;
     this.matrix.lead = [layer, head];
+    this.matrix.rescale({ min: 0, max: Math.max(...this.values(layer, head)) });
     this.mark();
     this.drawLines();
   }

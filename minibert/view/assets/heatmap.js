@@ -18,6 +18,7 @@ class Heatmap {
     this.columns = this.shape.length ? view.arrays.shown(number, this.shape.length - 1) : [0];
     this.cursor = [0, 0];
     this.mark = null;
+    this.scale = view.arrays.described[number]; // { min, max }: what is darkest and brightest
     this.element = make("figure", { className: pick ? "map can-pick" : "map" });
     this.element.append(this.caption(origin), this.canvas());
     if (this.shape.length) this.element.append(this.legend());
@@ -53,11 +54,16 @@ class Heatmap {
   }
 
   legend() {
-    const { min, max } = this.view.arrays.described[this.number];
-    const text = (value) => this.view.arrays.text(this.number, value);
     const bar = make("i", {});
     bar.style.background = `linear-gradient(90deg, ${COLOURS.map((c) => `rgb(${c.join()})`).join()})`;
-    return make("div", { className: "legend" }, text(min), bar, text(max));
+    this.ends = [make("span", {}), make("span", {})];
+    this.rescale(this.scale);
+    return make("div", { className: "legend" }, this.ends[0], bar, this.ends[1]);
+  }
+
+  rescale({ min, max }) {
+    Object.assign(this, { scale: { min, max }, painted: null });
+    [min, max].forEach((value, i) => (this.ends[i].textContent = this.view.arrays.text(this.number, value)));
   }
 
   draw(width) {
@@ -87,7 +93,7 @@ class Heatmap {
   picture() {
     const key = this.lead.join();
     if (this.painted?.key === key) return this.painted.picture;
-    const { min, max } = this.view.arrays.described[this.number];
+    const { min, max } = this.scale;
     const picture = make("canvas", { width: this.columns.length, height: this.rows.length });
     const context = picture.getContext("2d");
     const pixels = context.createImageData(picture.width, picture.height);

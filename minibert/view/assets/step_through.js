@@ -112,7 +112,7 @@ class StepThrough extends View {
     this.main.replaceChildren(
       make("h2", {}, step.name, make("small", {}, step.place)),
       make("p", { className: "facts" }, facts(step)),
-      make("pre", { className: "formula" }, source.doc),
+      make("pre", { className: "formula" }, flowing(source.doc)),
       this.parts(),
       this.row("in", step.inputs), this.row("on the way", step.inside), this.row("out", step.outputs), this.answer,
       make("details", { className: "source", open: true }, make("summary", {}, `${source.file}, line ${source.line}`),
@@ -163,6 +163,11 @@ class StepThrough extends View {
     this.answer.replaceChildren(make("h3", {}, `${name}[${index.join(", ")}] = ${this.arrays.text(number, value)}`),
       make("p", {}, unexplained(this.step, this.data.sources[this.step.name])));
   }
+}
+
+// A docstring whose paragraphs are as wide as the page; lines that are indented, the formulas, stay as they are.
+function flowing(doc) {
+  return doc.split("\n\n").map((part) => (/^ |\n /.test(part) ? part : part.replaceAll("\n", " "))).join("\n\n");
 }
 
 // Which step made an array first; an op that only calls others made none.
