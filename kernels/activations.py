@@ -68,32 +68,38 @@ def _apply_backward(function: int, dy: np.ndarray, kept: np.ndarray) -> np.ndarr
     return dx.reshape(dy.shape)
 
 
+# A task works on slices, and its loops run from 0 to their length: where a loop runs from `first`, the compiler allows
+# for negative indices at each element, and uses no vector instructions.
+
+
 @kernel("i r1 w1")
 def _forward(function, x, y):
     for task in prange(tasks(len(x), CHUNK)):
-        first, last = task * CHUNK, min(len(x), (task + 1) * CHUNK)
+        part = slice(task * CHUNK, min(len(x), (task + 1) * CHUNK))
+        xs, ys = x[part], y[part]
         if function == GELU:
-            for i in range(first, last):
-                y[i] = gelu_math.gelu(x[i])
+            for i in range(len(xs)):
+                ys[i] = gelu_math.gelu(xs[i])
         elif function == GELU_TANH:
-            for i in range(first, last):
-                y[i] = gelu_math.gelu_tanh(x[i])
+            for i in range(len(xs)):
+                ys[i] = gelu_math.gelu_tanh(xs[i])
         else:
-            for i in range(first, last):
-                y[i] = vector_math.tanh(x[i])
+            for i in range(len(xs)):
+                ys[i] = vector_math.tanh(xs[i])
 
 
 @kernel("i r1 r1 w1")
 def _backward(function, dy, kept, dx):
     one = dy.dtype.type(1)
     for task in prange(tasks(len(dy), CHUNK)):
-        first, last = task * CHUNK, min(len(dy), (task + 1) * CHUNK)
+        part = slice(task * CHUNK, min(len(dy), (task + 1) * CHUNK))
+        xs, dys, dxs = kept[part], dy[part], dx[part]
         if function == GELU:
-            for i in range(first, last):
-                dx[i] = dy[i] * gelu_math.gelu_grad(kept[i])
+            for i in range(len(xs)):
+                dxs[i] = dys[i] * gelu_math.gelu_grad(xs[i])
         elif function == GELU_TANH:
-            for i in range(first, last):
-                dx[i] = dy[i] * gelu_math.gelu_tanh_grad(kept[i])
+            for i in range(len(xs)):
+                dxs[i] = dys[i] * gelu_math.gelu_tanh_grad(xs[i])
         else:
-            for i in range(first, last):
-                dx[i] = dy[i] * (one - kept[i] * kept[i])
+            for i in range(len(xs)):
+                dxs[i] = dys[i] * (one - xs[i] * xs[i])

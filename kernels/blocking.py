@@ -23,7 +23,8 @@ from minibert.kernels.microkernel import host_tile
 KC = 256  # steps of k in a panel, at most
 BLOCK_BYTES = 144 * 1024  # rows of A for kc steps of k, in the second-level cache while C and panels pass through
 SHARED_BYTES = 6 * 1024 * 1024
-PAGE = 4096  # bytes
+PAGE = 4096  # bytes; also how far apart two addresses are that compete for the same places of a first-level cache
+WAYS = 8  # of such places, at least
 DEPTH = 512  # steps of k of a round, at most
 TASK_COLUMNS = 512  # the most
 STRIPS = 2  # of a product's columns, for each thread
@@ -65,14 +66,17 @@ def split(length: int, most: int, multiple: int) -> tuple[int, int]:
     return size, max(1, -(-length // size))
 
 
-def is_read_in_place(row: int, column: int, item: int) -> bool:
+def is_read_in_place(row: int, column: int, item: int, MR: int) -> bool:
     """Whether the tile can read A where it is, given A's strides in bytes.
 
     It takes MR numbers of a column of A at a time. Where rows are contiguous, each of its MR streams uses up its cache
-    lines; where columns are, MR numbers lie in one line, and the rest of the line serves the next tiles, if the
-    columns are not so far apart that the lines fall into few places of the cache, and each on a memory page of its own.
+    lines, unless there are more streams than places in the cache for them: rows that are whole pages apart all want the
+    same ones. Where columns are contiguous, MR numbers lie in one line, and the rest of the line serves the next tiles,
+    if the columns are not so far apart that the lines fall into few places, and each on a memory page of its own.
     """
-    return column == item or (row == item and abs(column) < PAGE)
+    if column == item:
+        return MR <= WAYS or row % PAGE != 0
+    return row == item and abs(column) < PAGE
 
 
 @cache

@@ -66,8 +66,8 @@ def _backward(ids, dy, dtable):
     """A task owns some columns and goes through all ids: no two tasks write the same element, and no sort is needed."""
     N, D = dy.shape
     for task in prange(tasks(D, COLUMNS)):
-        first, last = task * COLUMNS, min(D, (task + 1) * COLUMNS)
+        columns = slice(task * COLUMNS, min(D, (task + 1) * COLUMNS))
         for n in range(N):
-            row = ids[n]
-            for j in range(first, last):
-                dtable[row, j] += dy[n, j]
+            row, added = dtable[ids[n], columns], dy[n, columns]  # slices, so that the loop is compiled to vectors
+            for j in range(len(row)):
+                row[j] += added[j]

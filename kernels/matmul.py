@@ -130,7 +130,7 @@ def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=Fa
         vector_product(a, b, out, no_other if other is None else other, bias, kind)
         return
     P, Q, M, N = out.shape
-    in_place = is_read_in_place(*a.strides[2:], a.itemsize)
+    in_place = is_read_in_place(*a.strides[2:], a.itemsize, host_tile(a.dtype).rows)
     how = plan(M, N, a.shape[3], P * Q, in_place, get_num_threads(), out.dtype)
     threads = _busy(how, P * Q, P * Q * M * N * a.shape[3])
     panels = scratch(1 if how.together else threads, how.panels, out.dtype, "panels")

@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 import pytest
 from minibert.kernels import blocking, matmul
+from minibert.kernels.microkernel import host_tile
 
 from minibert import kernels, ops
 from minibert.dispatch import REFERENCE
@@ -21,6 +22,7 @@ LAYOUTS = {  # of A (M, K)
     "rows": lambda a: a,
     "columns": np.asfortranarray,
     "columns far apart": lambda a: np.pad(np.ascontiguousarray(a.T), ((0, 0), (0, 1100)))[:, : len(a)].T,
+    "rows whole pages apart": lambda a: np.pad(a, ((0, 0), (0, 1024 - a.shape[1])))[:, : a.shape[1]],
     "spread": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
 }
 
@@ -46,8 +48,11 @@ def test_products(limits, layout, dtype):
     a, b = rng.uniform(-1, 1, (83, 61)).astype(dtype), rng.uniform(-1, 1, (61, 131)).astype(dtype)
     bias, start = rng.uniform(-1, 1, 131).astype(dtype), rng.uniform(-1, 1, (83, 131)).astype(dtype)
     a, atol = LAYOUTS[layout](a), 64 * np.finfo(dtype).eps
-    how = blocking.plan(83, 131, 61, 1, blocking.is_read_in_place(*a.strides, a.itemsize), 2, np.dtype(dtype))
-    assert how.packs_a == (layout in ("columns far apart", "spread"))
+    MR = host_tile(np.dtype(dtype)).rows
+    in_place = blocking.is_read_in_place(*a.strides, a.itemsize, MR)
+    how = blocking.plan(83, 131, 61, 1, in_place, 2, np.dtype(dtype))
+    crowded = layout == "rows whole pages apart" and MR > blocking.WAYS
+    assert how.packs_a == (layout in ("columns far apart", "spread") or crowded)
     assert how.together == how.packs_a  # else each thread takes strips of columns
     assert (how.strips > 1) == (not how.packs_a)
     assert (how.depth_rounds > 1) == (limits in ("depth", "all"))
