@@ -68,6 +68,9 @@ def _multiply(x: np.ndarray, rate: float, key: int | None) -> np.ndarray:
 def _dropout(x, key_low, key_high, threshold, scale, y):
     scale, zero = x.dtype.type(scale), x.dtype.type(0)
     for task in prange(tasks(len(x), CHUNK)):
-        for i in range(task * CHUNK, min(len(x), (task + 1) * CHUNK)):
+        first = task * CHUNK
+        part = slice(first, min(len(x), first + CHUNK))
+        xs, ys = x[part], y[part]  # slices, so that the loop is compiled to vectors
+        for i in range(len(xs)):
             # a product, and not a choice, for a dropped infinity becomes NaN
-            y[i] = x[i] * (scale if keep(key_low, key_high, i, threshold) else zero)
+            ys[i] = xs[i] * (scale if keep(key_low, key_high, first + i, threshold) else zero)
