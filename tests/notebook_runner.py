@@ -5,8 +5,8 @@
 runs the notebooks whose file names begin with NAME (by default all) and writes their outputs: after an edit.
 
 Tags of cells: `exercise` holds what a learner fills in, `check` judges it, `key-numbers` prints a JSON object whose
-numbers must stay what they are, within the tolerances of the cell's metadata, and `varies` marks outputs that
-depend on the machine, as times do.
+numbers must stay what they are, within the tolerances of the cell's metadata, `varies` marks outputs that
+depend on the machine, as times do, and `fetched` cells that need a model from the package index.
 """
 
 import copy
@@ -25,6 +25,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 CELL_SECONDS = 600  # a guard against hanging, far above what any cell needs
 RTOL = 1e-6  # of a key number whose cell does not say otherwise
+WIDGET = "application/vnd.jupyter.widget-view+json"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -36,8 +37,11 @@ class Lesson:
         self.committed = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
         self.now = copy.deepcopy(self.committed)
 
-    def run(self, folder: str | Path, solutions: list[str]) -> list[str]:
-        """Run all cells, then the solutions; return what the `check` cells print after that."""
+    def run(self, folder: str | Path, solutions: list[str], fetched: bool = False) -> list[str]:
+        """Run all cells, then the solutions; return what the `check` cells print after that.
+
+        Unless `fetched`, the cells with that tag keep the outputs that are committed.
+        """
         client = NotebookClient(
             self.now,
             timeout=CELL_SECONDS,
@@ -47,7 +51,8 @@ class Lesson:
         )
         with client.setup_kernel():
             for i, cell in enumerate(self.now.cells):
-                client.execute_cell(cell, i, store_history=True)
+                if fetched or "fetched" not in cell.metadata.get("tags", []):
+                    client.execute_cell(cell, i, store_history=True)
             unanswered = copy.deepcopy(self.now.cells)
             answers = [nbformat.v4.new_code_cell(solution) for solution in solutions]
             checks = tagged(self.now, "check")
@@ -105,9 +110,12 @@ def write(name: str) -> None:
     """Run a notebook and write it with its outputs, without what differs from run to run."""
     lesson = Lesson(name)
     with tempfile.TemporaryDirectory() as folder:
-        print(name, *(check.strip() for check in lesson.run(folder, solutions_of(name))), sep="\n  ", flush=True)
+        verdicts = lesson.run(folder, solutions_of(name), fetched=True)
+    print(name, *map(str.strip, verdicts), sep="\n  ", flush=True)
     for cell in lesson.now.cells:
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)  # it lives as long as its kernel; its text stays
     lesson.now.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     nbformat.write(lesson.now, FOLDER / f"{name}.ipynb")
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from minibert.dispatch import no_grad
 from minibert.errors import DataError
+from minibert.tokenizers.auto import with_face
 from minibert.view.page import Page
 from minibert.view.windows import Windows
 
@@ -20,7 +21,7 @@ def attention_view(model: Any, text: str, tokenizer: Any, text_pair: str | None 
     model : Model
         Whose call knows `output_attentions`.
     text : str
-    tokenizer : PretrainedTokenizer
+    tokenizer : PretrainedTokenizer or tokenizers.Tokenizer
         The model's.
     text_pair : str, optional
         A second sentence; the view can then show what goes from one to the other.
@@ -35,6 +36,7 @@ def attention_view(model: Any, text: str, tokenizer: Any, text_pair: str | None 
     DataError
         If the text is too long for a page.
     """
+    tokenizer = with_face(tokenizer)
     encoding = tokenizer(text, text_pair) if text_pair is not None else tokenizer(text)
     ids = list(encoding["input_ids"])
     sentence = list(encoding.get("token_type_ids", [0] * len(ids)))

@@ -52,6 +52,8 @@ start(document.getElementById("view"), JSON.parse(text("steps")), numbers.buffer
 class Page:
     """What a view shows, as JSON and bytes. It shows itself in Jupyter; `to_html` writes it.
 
+    Where a notebook is only read, or anywidget is missing, a line of text stands in its place.
+
     Parameters
     ----------
     title : str
@@ -76,8 +78,19 @@ class Page:
         """Return it as a widget. Raises `MissingExtraError` without the extra `lessons`."""
         return make_widget(*self.data())
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        return self.widget()._repr_mimebundle_(**options)
+    def __repr__(self) -> str:
+        return (
+            f"{self.title}: a view to click through, if this cell is run in Jupyter.\n"
+            "(It needs the extra `lessons`. .to_html(path) writes it as a page.)"
+        )
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        text = {"text/plain": repr(self)}
+        try:
+            shown, _ = self.widget()._repr_mimebundle_(**options)
+        except MissingExtraError:
+            return text
+        return shown | text
 
 
 def asset(name: str) -> str:

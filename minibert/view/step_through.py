@@ -6,6 +6,7 @@ import numpy as np
 
 from minibert.dispatch import backend
 from minibert.ops import IGNORE_INDEX
+from minibert.tokenizers.auto import with_face
 from minibert.tracing import Record, Trace, trace
 from minibert.tree import Tree
 from minibert.view.explain import explain
@@ -30,7 +31,7 @@ class StepThrough(Page):
         With a loss. The step runs on the NumPy backend, and changes no parameter.
     batch : dict
         What `model.loss_and_grads` takes.
-    tokenizer : optional
+    tokenizer : PretrainedTokenizer or tokenizers.Tokenizer, optional
         Names tokens where the pointer is on one; without it they are numbers.
     dropout_key : (seed, step), optional
         None: no dropout.
@@ -51,7 +52,7 @@ class StepThrough(Page):
             self.loss, self.grads = model.loss_and_grads(**batch, dropout_key=dropout_key)
         self._batch = {name: np.asarray(value) for name, value in batch.items()}
         self._vocab_size = model.config.vocab_size
-        self._tokenizer = tokenizer
+        self._tokenizer = None if tokenizer is None else with_face(tokenizer)
         self._data: tuple[dict[str, Any], bytes] | None = None
 
     def data(self) -> tuple[dict[str, Any], bytes]:

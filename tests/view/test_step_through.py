@@ -226,10 +226,31 @@ def test_the_widget_carries_what_the_page_carries():
     assert json.loads(widget.steps) == json.loads(json.dumps(data))
     assert widget.numbers == numbers
     assert "export default { render }" in widget._esm
-    assert "application/vnd.jupyter.widget-view+json" in view._repr_mimebundle_()[0]
+    shown = view._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in shown
+    assert shown["text/plain"] == repr(view)
 
 
 def test_without_anywidget_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "anywidget", None)
     with pytest.raises(MissingExtraError, match=r"minibert-numpy\[lessons\]"):
         steps("gpt2").widget()
+
+
+def test_without_anywidget_a_notebook_shows_a_line_of_text(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "anywidget", None)
+    view = steps("gpt2")
+    (text,) = view._repr_mimebundle_().values()
+    assert text.startswith("GPT2LMHeadModel, one training step: ")
+    assert "extra `lessons`" in text
+    assert ".to_html(path)" in text
+
+
+def test_a_tokenizer_names_the_tokens():
+    from minibert.data.tokenizer_wordpiece import train_wordpiece
+
+    tokenizer = train_wordpiece(["the cat sat on the mat"] * 2, 30, progress=False)  # of the library `tokenizers`
+    model, batch = bert_and_batch()
+    data, _ = StepThrough(model, batch, tokenizer).data()
+    expected = [[tokenizer.id_to_token(int(i)) for i in row] for row in batch["input_ids"]]
+    assert data["tokens"] == expected
