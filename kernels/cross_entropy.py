@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from minibert.kernels.checks import check_shape
 from minibert.kernels.compile import as_rows, inline, kernel, part
 from minibert.kernels.vector_math import exp
 from numba import prange
@@ -28,7 +29,7 @@ def cross_entropy(
 ) -> tuple[np.floating, CrossEntropyCache]:
     """L = -(1/count) sum over targets t of log softmax(logits_t)[labels_t]. Strided logits are copied first."""
     rows = as_rows(logits)  # (N, V)
-    labels = checked_labels(labels, rows.shape[1])  # (N,)
+    labels = checked_labels(labels, *rows.shape)  # (N,)
     if count is None:
         count = max(1, np.count_nonzero(labels != IGNORE_INDEX))
     maximum, total, losses = np.empty((3, len(rows)), rows.dtype)
@@ -45,11 +46,15 @@ def cross_entropy_backward(dloss: float, cache: CrossEntropyCache) -> np.ndarray
     return dlogits.reshape(shape)
 
 
-def checked_labels(labels: np.ndarray, V: int) -> np.ndarray:
-    """Return labels (...) as (N,) int64, contiguous. Compiled loops do not check what they index, so this does."""
+def checked_labels(labels: np.ndarray, N: int, V: int) -> np.ndarray:
+    """Return the labels (...) of N rows of V logits as (N,) int64, contiguous.
+
+    Compiled loops do not check what they index, so this does.
+    """
     if V == 0:
         raise ValueError("a softmax needs at least one class, but the logits have 0 columns")
     flat = np.ascontiguousarray(labels, np.int64).reshape(-1)
+    check_shape("labels", flat, (N,))
     targets = flat[flat != IGNORE_INDEX]
     if targets.size and (targets.min() < 0 or targets.max() >= V):
         wrong = targets.min() if targets.min() < 0 else targets.max()

@@ -8,6 +8,7 @@ epilogues of products.
 from typing import NamedTuple
 
 import numpy as np
+from minibert.kernels.checks import check_shape
 from minibert.kernels.compile import as_rows
 from minibert.kernels.linear_gelu import LinearGeluCache
 from minibert.kernels.matmul import matmul, matmul_gelu, matmul_gelu_grad, weight_gradient
@@ -46,6 +47,7 @@ def feed_forward_backward(
     `backward_once` the cache's u is used up.
     """
     (x, w_1, u, tanh_form, b_1_trains), w_2, b_2_trains = cache
+    check_shape("dy", dy, (*x.shape[:-1], w_2.shape[1]))
     rows, drows = as_rows(x), as_rows(dy)  # (N, D) both
     dx = np.empty_like(rows)
     first, second = _zeros(w_1), _zeros(w_2)

@@ -72,7 +72,7 @@ def linear_cross_entropy(
 ) -> tuple[np.floating, LinearCrossEntropyCache]:
     """L = cross_entropy(x W + b, labels), and the predicted classes. Under `no_grad` no logits are kept."""
     N, V, dtype = len(x), weight.shape[1], x.dtype
-    labels = checked_labels(labels, V)  # (N,)
+    labels = checked_labels(labels, N, V)  # (N,)
     if count is None:
         count = max(1, np.count_nonzero(labels != IGNORE_INDEX))
     keep = grad_enabled()

@@ -1,5 +1,6 @@
 """Cross-entropy of a softmax over classes: the loss of MLM, NSP and CLM."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ def cross_entropy(
     any target L = 0.
     """
     V = logits.shape[-1]
-    labels = labels.reshape(-1)  # (N,)
+    labels = labels.reshape(math.prod(logits.shape[:-1]))  # (N,)
     targets = np.flatnonzero(labels != IGNORE_INDEX)  # (n,)
     count = max(1, len(targets)) if count is None else count
     z = logits.reshape(-1, V)  # (N, V)

@@ -1,5 +1,6 @@
 """Cross-entropy with label smoothing (Szegedy et al. 2016, arXiv:1512.00567, section 7)."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ def smoothed_cross_entropy(
     `cross_entropy`, which this is with epsilon 0.
     """
     V = logits.shape[-1]
-    labels = labels.reshape(-1)  # (N,)
+    labels = labels.reshape(math.prod(logits.shape[:-1]))  # (N,)
     targets = np.flatnonzero(labels != IGNORE_INDEX)  # (n,)
     labels = labels[targets]  # (n,)
     count = max(1, len(targets)) if count is None else count

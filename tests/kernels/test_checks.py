@@ -24,6 +24,9 @@ WRONG = {
     "add_norm, residual": lambda: kernels.add_norm(X, ones(2, 8), GAMMA, GAMMA, 1e-5, 0.0, None),
     "gelu_backward": lambda: kernels.gelu_backward(ones(30, 7), kernels.gelu(X)[1]),
     "tanh_backward": lambda: kernels.tanh_backward(ones(30, 7), kernels.tanh(X)[1]),
+    "cross_entropy": lambda: kernels.cross_entropy(X, np.array([0, 1])),
+    "linear_cross_entropy": lambda: kernels.linear_cross_entropy(X, ones(8, 5), ones(5), np.array([0, 1])),
+    "feed_forward_backward": lambda: kernels.feed_forward_backward(ones(4, 8), feed_forward()),
     "embedding_backward, rows": lambda: kernels.embedding_backward(ones(1, 8), look_up()),
     "embedding_backward, columns": lambda: kernels.embedding_backward(ones(2, 7), look_up()),
     "embedding_backward, into": lambda: kernels.embedding_backward(ones(2, 8), look_up(), ones(4, 2)),
@@ -32,6 +35,10 @@ WRONG = {
 
 def look_up():
     return kernels.embedding(np.array([0, 2]), ones(4, 8))[1]
+
+
+def feed_forward():
+    return kernels.feed_forward(X, ones(8, 5), ones(5), ones(5, 8), GAMMA, False)[1]
 
 
 @pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
