@@ -14,6 +14,7 @@ from minibert.comparison.speed import Speed, measure_speeds
 from minibert.datasets.dataset import Dataset
 from minibert.errors import DataError
 from minibert.evaluation.bootstrap import Interval
+from minibert.evaluation.task_metrics import TaskMetric
 from minibert.finetuning.tasks import Task
 
 SINGLES, MANY = 50, 128  # texts that are timed one by one, and together
@@ -54,8 +55,8 @@ def compare(
     -------
     list of dict
         A row a candidate, in their order: name, metrics with intervals, `difference` from the best with its interval
-        (None for the best), parameters, trainable, disk and memory in bytes, latency p50 and p95 in seconds,
-        texts_per_second, `pareto`.
+        and the number of rows on which the two `differ` (None for the best), parameters, trainable, disk and memory in
+        bytes, latency p50 and p95 in seconds, texts_per_second, `pareto`.
 
     Raises
     ------
@@ -76,10 +77,17 @@ def compare(
     for i, (candidate, q) in enumerate(zip(candidates, qualities, strict=True)):
         say(f"{candidate.name}: memory, in a process of its own")
         memory = candidate_memory(candidate, inputs[:batch_size], backend)
-        difference = None if i == best else metric.difference(q.marks, qualities[best].marks)
-        judged = {"difference": difference and {**difference._asdict(), "excludes_zero": difference.excludes(0)}}
-        report.append({**_facts(candidate, q, speeds[candidate.name], memory, inputs), **judged, "pareto": front[i]})
+        difference = None if i == best else _difference(metric, q.marks, qualities[best].marks)
+        facts = _facts(candidate, q, speeds[candidate.name], memory, inputs)
+        report.append({**facts, "difference": difference, "pareto": front[i]})
     return report
+
+
+def _difference(metric: TaskMetric, marks: np.ndarray, of_the_best: np.ndarray) -> dict[str, Any]:
+    """Return how far a candidate is from the best, and on how much that rests."""
+    interval = metric.difference(marks, of_the_best)
+    apart = (marks != of_the_best).reshape(len(marks), -1).any(1)  # (N,)
+    return {**interval._asdict(), "excludes_zero": interval.excludes(0), "differ": int(apart.sum())}
 
 
 def _facts(candidate: Candidate, q: Quality, speed: Speed, memory: float | None, inputs: list) -> dict[str, Any]:

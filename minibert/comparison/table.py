@@ -4,6 +4,7 @@ from typing import Any
 
 from minibert.units import bytes_text
 
+FEW = 20  # rows on which two models differ: with fewer, a bootstrap interval excludes 0 too easily
 HEADINGS = "", "model", "", "from the best", "parameters", "trained", "disk", "memory", "p50 ms", "p95 ms", "texts/s"
 
 
@@ -27,9 +28,20 @@ def verdicts(report: list[dict[str, Any]], metric: str) -> list[str]:
         if row["difference"] is not None:
             d, what = row["difference"], metric.replace("_", " ")
             ends = f"{what} {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]"
-            real = "excludes 0: the difference is real" if d["excludes_zero"] else "holds 0: that may be chance"
-            lines.append(f"{row['name']} beside {best}: {ends}, the interval {real}")
+            lines.append(f"{row['name']} beside {best}: {ends}, {_verdict(d)}")
     return lines
+
+
+def _verdict(difference: dict[str, Any]) -> str:
+    if not difference["excludes_zero"]:
+        return "the interval holds 0: that may be chance"
+    if _is_clear(difference):
+        return "the interval excludes 0"
+    return f"which rests on {difference['differ']} rows where the two differ, too few to tell"
+
+
+def _is_clear(difference: dict[str, Any]) -> bool:
+    return difference["excludes_zero"] and difference["differ"] >= FEW
 
 
 def _cells(row: dict[str, Any], metric: str) -> tuple[str, ...]:
@@ -38,7 +50,7 @@ def _cells(row: dict[str, Any], metric: str) -> tuple[str, ...]:
         "*" if row["pareto"] else "",
         row["name"],
         f"{m['value']:.4f} [{m['low']:.4f}, {m['high']:.4f}]",
-        "the best" if d is None else f"{d['value']:+.4f}" + ("" if d["excludes_zero"] else " (may be chance)"),
+        "the best" if d is None else f"{d['value']:+.4f}" + ("" if _is_clear(d) else " (may be chance)"),
         f"{row['parameters']:,}",
         f"{row['trainable']:,}",
         bytes_text(row["disk"]),

@@ -14,20 +14,21 @@ def row(name, value, latency, pareto, difference=None, memory=2**20):
     return {"name": name, "metrics": metrics, "difference": difference, "pareto": pareto, **numbers, **speed}
 
 
-def behind(value, real):
-    return {"value": value, "low": value - 0.01, "high": value + 0.01, "excludes_zero": real}
+def behind(value, real, differ=100):
+    return {"value": value, "low": value - 0.01, "high": value + 0.01, "excludes_zero": real, "differ": differ}
 
 
 REPORT = [
     row("runs/large", 0.91, 0.2, True),
     row("small", 0.90, 0.01, True, behind(-0.01, False)),
     row("slow", 0.5, 0.3, False, behind(-0.41, True), memory=None),
+    row("unlucky", 0.88, 0.3, False, behind(-0.03, True, differ=4), memory=None),
 ]
 
 
 def test_the_table():
     lines = table(REPORT, "accuracy").splitlines()
-    assert [line.startswith("*") for line in lines] == [False, True, True, False]
+    assert [line.startswith("*") for line in lines] == [False, True, True, False, False]
     assert len({len(line) for line in lines[1:]}) == 1  # columns are aligned
     assert "0.9100 [0.8900, 0.9200]" in lines[1]
     assert "the best" in lines[1]
@@ -35,14 +36,16 @@ def test_the_table():
     assert "200.00" in lines[1]
     assert "400.00" in lines[1]
     assert "1.0 MiB" in lines[1]
+    assert "(may be chance)" in lines[4]
     assert "MiB" not in lines[3]  # where the system cannot tell, nothing stands
 
 
 def test_the_verdicts():
-    small, slow = verdicts(REPORT, "accuracy")
+    small, slow, unlucky = verdicts(REPORT, "accuracy")
     assert small.startswith("small beside runs/large: accuracy -0.0100 [-0.0200, +0.0000]")
     assert small.endswith("holds 0: that may be chance")
-    assert slow.endswith("excludes 0: the difference is real")
+    assert slow.endswith("the interval excludes 0")
+    assert unlucky.endswith("rests on 4 rows where the two differ, too few to tell")
 
 
 def test_the_picture(tmp_path):
