@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DPI = 80
-PAGE = 10.5  # inches: what a notebook shows without shrinking it
+PAGE = 7.2  # inches: two or three small matrices side by side, which a telephone shrinks to something readable
 LARGEST_WITH_NUMBERS = 160  # cells: in larger arrays numbers would be too small to read
 STYLES = ("-", "--", ":", "-.")  # not colours alone tell curves apart
 
@@ -115,7 +115,7 @@ def _draw_matrix(panel: "Axes", matrix: np.ndarray, limits: tuple[float, float] 
         panel.figure.colorbar(image, ax=panel)
         return
     for (i, j), value in np.ndenumerate(matrix):
-        text = f"{value:.0f}" if value == round(value) else f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
+        text = f"{value + 0.0:.0f}" if value == round(value) else f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
         dark = (value - low) > 0.7 * (high - low)
         panel.text(j, i, text, ha="center", va="center", fontsize=8.5, color="white" if dark else "black")
 

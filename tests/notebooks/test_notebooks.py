@@ -5,20 +5,38 @@ import json
 import nbformat
 import pytest
 
+from minibert.data.released_models import RELEASED_MODELS, fetch_model
+from minibert.errors import DataError
+
 nbclient = pytest.importorskip("nbclient", reason='running notebooks needs pip install -e ".[test]"')
 
 from notebook_runner import FOLDER, NAMES, Lesson, solutions_of, tagged, text  # noqa: E402
 
-SLOW = {"06_bert_mlm_nsp"}  # it has a real run in it
+SLOW = {"06_bert_mlm_nsp", "08_roberta_against_bert"}  # they have real runs in them
+FETCHED = "11_what_did_it_learn"  # some of its cells look into this model
+MODEL = "all-minilm-l6-v2"
+
+RUNS = [
+    *(pytest.param((name, False), id=name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES),
+    pytest.param((FETCHED, True), id=f"{FETCHED}, with {MODEL}", marks=pytest.mark.slow),
+]
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
-)
+@pytest.fixture(scope="module", params=RUNS)
 def lesson(request, tmp_path_factory):
-    lesson = Lesson(request.param)
-    lesson.verdicts = lesson.run(tmp_path_factory.mktemp("lesson"), solutions_of(lesson.name))
+    name, fetched = request.param
+    if fetched:
+        try:
+            fetch_model(RELEASED_MODELS[MODEL])
+        except DataError as error:
+            pytest.skip(f"{MODEL} cannot be fetched here: {error}")
+    lesson = Lesson(name)
+    lesson.verdicts = lesson.run(tmp_path_factory.mktemp("lesson"), solutions_of(name), fetched)
     return lesson
+
+
+def test_only_one_notebook_needs_a_model_from_the_index():
+    assert [name for name in NAMES if tagged(Lesson(name).committed, "fetched")] == [FETCHED]
 
 
 def test_it_prints_what_is_committed(lesson):
