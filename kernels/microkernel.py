@@ -22,7 +22,8 @@ Why 6 x 16
     busy for 6 cycles, in which 12 loads were possible and 8 are needed: arithmetic is the limit now, as it should be.
     There is a second reason to have that many sums: a multiply-add takes 4 cycles to finish, and two units are
     kept busy only by 2 x 4 = 8 or more sums that do not wait for one another. We have 12.
-    Other machines have other registers, so `tile_shape` reads the machine's description.
+    Other machines have other registers, so `tile_shape` reads the machine's description. With AVX-512, 32 registers of
+    16 float32, the same reckoning gives 14 x 32: 28 sums, 2 of B, 2 broadcasts.
 
 Packing
     The step wants b[k, 0:16], then b[k+1, 0:16], and so on: in a row-major B these lie a whole row apart, each in
@@ -31,7 +32,7 @@ Packing
     stream, which the processor fetches ahead. The copy costs little, since each packed number serves every row of A.
     A is read one number at a time, so any strides would do; `packing.py` says when A is packed all the same.
 
-The names MR, NR, KC, MC, NC, panel and pack are those of BLIS (Van Zee & van de Geijn 2015) and of Goto & van de
+The names MR, NR, KC, panel and pack are those of BLIS (Van Zee & van de Geijn 2015) and of Goto & van de
 Geijn 2008, "Anatomy of high-performance matrix multiplication".
 
 How it is written

@@ -10,7 +10,7 @@ from minibert.kernels.microkernel import host_tile
 from numba import njit, types
 from numba.extending import intrinsic
 
-STRIP = 8  # rows that are copied together: their cache lines are still there when the next panel wants their rest
+TOGETHER = 8  # steps of k copied together: their cache lines are still there when the next panel wants their rest
 
 
 def _constant(of_tile):
@@ -95,9 +95,9 @@ def pack_b(dtype, item, b, b_row, b_column, kc, columns, panels):
     NR = tile_columns(dtype)
     whole = columns - columns % NR if item in (b_row, b_column) else 0
     if b_column == item:
-        for k in range(0, kc, STRIP):
+        for k in range(0, kc, TOGETHER):
             for j in range(0, whole, NR):
-                for k1 in range(k, min(kc, k + STRIP)):
+                for k1 in range(k, min(kc, k + TOGETHER)):
                     move_columns(dtype, b + k1 * b_row + j * item, panels + (j * kc + k1 * NR) * item)
     else:
         for j in range(0, whole, NR):
@@ -141,15 +141,15 @@ def pack_a(dtype, item, a, a_row, a_column, rows, kc, panels):
             _copy_row(dtype, item, a + i * a_row, kc if i < rows else 0, kc, panels + i * kc * item)
         return
     whole = rows - rows % MR if a_row == item else 0
-    for k in range(0, kc, STRIP):
+    for k in range(0, kc, TOGETHER):
         for i in range(0, whole, MR):
             source, target = a + i * item + k * a_column, panels + (i * kc + k * MR) * item
-            if k + STRIP < kc and i + tile_span(dtype) <= rows:
-                for s in range(STRIP):
-                    prefetch(source + (s + STRIP) * a_column)
+            if k + TOGETHER < kc and i + tile_span(dtype) <= rows:
+                for s in range(TOGETHER):
+                    prefetch(source + (s + TOGETHER) * a_column)
                     move_span(dtype, source + s * a_column, target + s * MR * item)
             else:
-                for s in range(min(STRIP, kc - k)):
+                for s in range(min(TOGETHER, kc - k)):
                     move_rows(dtype, source + s * a_column, target + s * MR * item)
     for i in range(whole, rows, MR):
         _pack_any(dtype, item, a + i * a_row, a_row, a_column, min(MR, rows - i), MR, kc, panels + i * kc * item)

@@ -1,7 +1,7 @@
 """C = A B: rounds of packing and multiplying, both shared by all threads.
 
 for each round, a part of C over some steps of k
-    for each strip of B, and of A unless the tile can read it where it is       pack it into panels
+    for each bundle of panels of B, and of A unless the tile can read it where it is       pack it
     (all threads wait for one another)
     for each task, a block of C, taken by whichever thread is free
         for each kc steps of k
@@ -10,13 +10,15 @@ for each round, a part of C over some steps of k
         after the last k: the epilogue, while the block of C is in cache
 
 A *phase* is what lies between two such waits: in each round one of packing, one of multiplying. Small products are not
-worth sharing: there a thread does all of the above by itself, for one matrix after another.
+worth sharing, and where A is read in place no thread need wait for another: there a thread does all of the above by
+itself, for one job after another (a job: a product, or a strip of its columns; see `blocking`).
 
 The packed part of B (depth, columns) of a round, for the first kc steps, then the next, panel behind panel:
 
     address of panel j / NR at step k      (k * columns + j * kc) * bytes of a number      k a multiple of kc
 
-and the panels of A likewise, with MR rows in the place of NR columns.
+and the panels of A likewise, with MR rows in the place of NR columns, and in the place of `columns` the `height` of
+all of A's panels (one panel if A is read in place: the last rows of a product, which fill no whole tile, are packed).
 """
 
 from typing import NamedTuple
@@ -30,9 +32,9 @@ from minibert.kernels.microkernel import multiply_tile
 from minibert.kernels.packing import pack_a, pack_b, panel_strides, tile_columns, tile_rows
 from numba import njit, prange, types
 
-STRIP, WIDE_STRIP = 8, 32  # panels that are packed as one task
+BUNDLE, WIDE_BUNDLE = 8, 32  # panels that are packed as one task
 
-# Written into its caller: what were compiled by itself, LLVM would work through again in each of its callers.
+# Numba writes these functions into their caller. Compiled by themselves, they would cost LLVM time for each caller.
 pasted = njit(inline="always")
 
 
@@ -53,11 +55,11 @@ class Job(NamedTuple):
     a: Matrix
     b: Matrix
     c: Matrix
-    other: Matrix
+    other: Matrix  # what the epilogue reads or writes beside C
     bias: int  # address, or 0
     sums: int  # address, or 0: receives the sum of the rows of B
-    add: int
-    kind: int
+    add: int  # 1: to what C holds already
+    kind: int  # of the epilogue: PLAIN, GELU, ... in `epilogue`
 
 
 class Round(NamedTuple):
@@ -75,6 +77,8 @@ class Round(NamedTuple):
 
 def _product(a, b, c, other, bias, sums, add, kind, plan, counters, panels, edges):
     """C (+)= A B and its epilogue; A (P, Q, M, K), B (P, Q, K, N), C and other (P, Q, M, N), bias and sums (N,).
+
+    Rows of C and other are contiguous: the caller sees to that. A and B may have any strides.
 
     counters: of the tasks begun, one for each time that the threads start together. edges (threads, MR NR): a tile
     for each thread.
@@ -103,7 +107,12 @@ def phases(plan: Plan, matrices: int) -> int:
 
 @njit
 def _lane(a, b, c, other, bias, sums, add, kind, plan, phase, counters, panels, edges, lane):
-    """What one thread does: tasks of one phase of one product, or all phases of whole products, until none is left.
+    """What one thread does until nothing is left to do. There are two ways, told apart by `plan.together`.
+
+    together    all threads share one job: `phase` says which job, which of its rounds, and whether to pack or to
+                multiply; they take the tasks of this phase from its counter, then wait for each other
+    apart       the thread takes whole jobs from the only counter, and does all rounds of each alone: it counts
+                the tasks by itself
 
     One loop for both, because the code of the tasks would otherwise stand, and be compiled, twice.
     """
@@ -157,10 +166,10 @@ def _round(item, job, plan, number, panels):
 def _tasks(dtype, item, job, plan, part, packing, counter, edge):
     """Take tasks of packing, or of multiplying, until none is left."""
     MR, NR = tile_rows(dtype), tile_columns(dtype)
-    blocks = max(1, _parts(part.depth, plan.kc))
-    b_wide, a_wide = _strip(job.b.column == item) * NR, _strip(job.a.row == item) * MR
-    b_tasks = blocks * _parts(part.columns, b_wide)
-    a_tasks = blocks * (_parts(part.rows, a_wide) if plan.packs_a else int(part.rows % MR > 0))
+    pieces = max(1, _parts(part.depth, plan.kc))  # of kc steps of k
+    b_wide, a_wide = _bundle(job.b.column == item) * NR, _bundle(job.a.row == item) * MR
+    b_tasks = pieces * _parts(part.columns, b_wide)
+    a_tasks = pieces * (_parts(part.rows, a_wide) if plan.packs_a else int(part.rows % MR > 0))
     row_tasks = _parts(part.rows, plan.task_rows)
     tasks = b_tasks + a_tasks if packing else row_tasks * _parts(part.columns, plan.task_columns)
     task = fetch_add(counter)
@@ -169,10 +178,10 @@ def _tasks(dtype, item, job, plan, part, packing, counter, edge):
             i, j = task % row_tasks * plan.task_rows, task // row_tasks * plan.task_columns
             _multiply_task(dtype, item, job, plan, part, i, j, edge)
         elif task < b_tasks:
-            _pack_b_strip(dtype, item, job, plan, part, task % blocks * plan.kc, task // blocks * b_wide, b_wide)
+            _pack_b_bundle(dtype, item, job, plan, part, task % pieces * plan.kc, task // pieces * b_wide, b_wide)
         else:
             task -= b_tasks
-            _pack_a_strip(dtype, item, job, plan, part, task % blocks * plan.kc, task // blocks * a_wide, a_wide)
+            _pack_a_bundle(dtype, item, job, plan, part, task % pieces * plan.kc, task // pieces * a_wide, a_wide)
         task = fetch_add(counter)
 
 
@@ -182,13 +191,13 @@ def _parts(length, size):
 
 
 @pasted
-def _strip(adjacent):
+def _bundle(adjacent):
     """Panels that are packed as one task: more where their numbers are adjacent, for long runs are fetched ahead."""
-    return WIDE_STRIP if adjacent else STRIP
+    return WIDE_BUNDLE if adjacent else BUNDLE
 
 
 @pasted
-def _pack_b_strip(dtype, item, job, plan, part, k, j, most):
+def _pack_b_bundle(dtype, item, job, plan, part, k, j, most):
     """Pack some panels of B, kc steps from k and columns from j of the round on."""
     columns, kc = min(most, part.columns - j), min(plan.kc, part.depth - k)
     source = job.b.at + (part.k + k) * job.b.row + (part.j + j) * job.b.column
@@ -198,7 +207,7 @@ def _pack_b_strip(dtype, item, job, plan, part, k, j, most):
 
 
 @pasted
-def _pack_a_strip(dtype, item, job, plan, part, k, i, most):
+def _pack_a_bundle(dtype, item, job, plan, part, k, i, most):
     """Pack some panels of A; where A's rows are read in place, only the rows of the last tile, which is not full."""
     first = i if plan.packs_a else part.rows - part.rows % tile_rows(dtype)
     rows, kc = min(most, part.rows - first), min(plan.kc, part.depth - k)

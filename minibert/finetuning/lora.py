@@ -45,12 +45,12 @@ def sites(model: Model, targets: list[str] | str | None) -> list[Site]:
         If there is none, or one that is no projection in a layer.
     """
     targets = TARGETS[model.config.model_type] if targets is None else targets
-    table, found, names = model.name_table(), [], {}
+    table, found, names = model.name_table(), [], {}  # names: a set that keeps its order
     for name in flatten(model.params):
+        # one module of the checkpoint, or three, whose columns we keep side by side
         theirs = [t.removesuffix(".weight") for t in table.get(name, ()) if t.endswith(".weight")]
         for i, module in enumerate(theirs):
-            whole = re.fullmatch(targets, module) if isinstance(targets, str) else None
-            hit = whole is not None if isinstance(targets, str) else ends_with(module, targets)
+            hit = bool(re.fullmatch(targets, module)) if isinstance(targets, str) else ends_with(module, targets)
             part = list(THIRDS)[i] if len(theirs) > 1 else "whole"
             if PROJECTION.search(name):
                 names[module.rpartition(".")[2]] = None
@@ -69,7 +69,7 @@ def add_lora(model: Model, config: LoraConfig, rng: np.random.Generator) -> Tree
     A begins uniform in +-1 / sqrt(I), as in PEFT and the paper's code (the paper says: normal); B begins as zeros, so
     the model begins as it was.
     """
-    flat = flatten(freeze(model.params, lambda name: False))
+    flat = flatten(freeze(model.params, lambda name: False))  # nothing of it trains
     for node, part, _ in sites(model, config.target_modules):
         n_in, n_out = flat[f"{node}.weight"].shape
         n_out = n_out if part == "whole" else n_out // len(THIRDS)

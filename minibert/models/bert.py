@@ -155,7 +155,10 @@ class BertModel(OwnHead, Model):
     draw: ClassVar[Callable] = staticmethod(truncated_normal)  # the distribution of initial weights
 
     def init_params(self, rng: np.random.Generator | None) -> Tree:
-        """Return random initial parameters: see `minibert.models.initialise`."""
+        """Return random initial parameters: see `minibert.models.initialise`.
+
+        All heads are drawn, also those that this class has not: from one seed all classes get the same body.
+        """
         c = self.config
         D, F, std, make = c.hidden_size, c.intermediate_size, c.initializer_range, (rng, self.dtype, self.draw)
         layers = {
@@ -189,7 +192,7 @@ class BertModel(OwnHead, Model):
     ) -> BertInput:
         """Return the checked batch: ids, segments (default 0), positions, mask. Raises `DataError`."""
         c = self.config
-        ids = check_ids("input_ids", input_ids, known_ids(self.params["embeddings"]))
+        ids = check_ids("input_ids", input_ids, known_ids(self.params["embeddings"]))  # virtual tokens have ids too
         T = ids.shape[1]
         if T > c.max_length:
             raise DataError(
@@ -226,20 +229,20 @@ class BertModel(OwnHead, Model):
             probabilities (L arrays (B, H, T, T)).
         """
         inputs = self.check(input_ids, attention_mask, token_type_ids)
-        hidden, pictures = self._encode(inputs, output_hidden_states, output_attentions)
+        hidden, more = self._encode(inputs, output_hidden_states, output_attentions)
         pooled, _ = pooler(hidden[:, 0], self.params["pooler"])
-        return EncoderOutput(hidden, pooled, **pictures)
+        return EncoderOutput(hidden, pooled, **more)
 
     def _encode(
         self, inputs: BertInput, output_hidden_states: bool, output_attentions: bool
     ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, ...]]]:
         hidden, cache = bert(inputs, self.params, self.config, key=None)
-        pictures = {}
+        more = {}
         if output_hidden_states:
-            pictures["hidden_states"] = tuple(hidden)
+            more["hidden_states"] = tuple(hidden)
         if output_attentions:
-            pictures["attentions"] = tuple(layer.attention.core.probs for layer in cache.encoder)
-        return hidden[-1], pictures
+            more["attentions"] = tuple(layer.attention.core.probs for layer in cache.encoder)
+        return hidden[-1], more
 
     def name_table(self) -> NameTable:
         """Return the checkpoint's names of our parameters; without a head they have no prefix `bert.`."""

@@ -106,8 +106,8 @@ class BertTask(TaskModel, BertBody):
             logits (B, C), for token classification (B, T, C).
         """
         batch = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        loss, logits, pictures = self.predict(batch, {"labels": labels}, output_hidden_states, output_attentions)
-        return HeadOutput(loss, logits, **pictures)
+        loss, logits, more = self.predict(batch, {"labels": labels}, output_hidden_states, output_attentions)
+        return HeadOutput(loss, logits, **more)
 
 
 class PooledTask(BertTask):
@@ -213,8 +213,8 @@ class BertForQuestionAnswering(BertForTokenClassification):
         """
         batch = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
         labels = {"start_positions": start_positions, "end_positions": end_positions}
-        loss, logits, pictures = self.predict(batch, labels, output_hidden_states, output_attentions)
-        return SpanOutput(loss, logits[..., 0], logits[..., 1], **pictures)
+        loss, logits, more = self.predict(batch, labels, output_hidden_states, output_attentions)
+        return SpanOutput(loss, logits[..., 0], logits[..., 1], **more)
 
     def loss(
         self, logits: np.ndarray, labels: dict[str, ArrayLike], counts: dict[str, int], smoothing: float = 0.0

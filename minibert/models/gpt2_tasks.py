@@ -71,8 +71,8 @@ class GPT2ForSequenceClassification(SequenceTask, GPT2Model):
         The other arguments are those of `GPT2Model`.
         """
         batch = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": position_ids}
-        loss, logits, pictures = self.predict(batch, {"labels": labels}, output_hidden_states, output_attentions)
-        return HeadOutput(loss, logits, **pictures)
+        loss, logits, more = self.predict(batch, {"labels": labels}, output_hidden_states, output_attentions)
+        return HeadOutput(loss, logits, **more)
 
     def name_table(self) -> NameTable:
         """Return the checkpoint's names of our parameters."""

@@ -126,12 +126,12 @@ class TaskModel(Model):
         loss = None
         if all(value is not None for value in labels.values()):
             loss = self.loss(scores.logits, labels, {})[0].total
-        pictures = {}
+        more = {}
         if states:
-            pictures["hidden_states"] = tuple(scores.hidden)
+            more["hidden_states"] = tuple(scores.hidden)
         if attentions:
-            pictures["attentions"] = tuple(layer.attention.core.probs for layer in self.layer_caches(scores.body))
-        return loss, scores.logits, pictures
+            more["attentions"] = tuple(layer.attention.core.probs for layer in self.layer_caches(scores.body))
+        return loss, scores.logits, more
 
     def check_labels_of(self, tensors: dict[str, Stored]) -> None:
         """Raise `CheckpointError` if a checkpoint's head has another number of classes."""
