@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import overload
 
 _NORMAL_CONSTANTS = same(1, 0.5, math.sqrt(0.5), 1 / math.sqrt(2 * math.pi))
-_TANH_CONSTANTS = same(2 * math.sqrt(2 / math.pi), 0.044715, 3, 1)
+_TANH_CONSTANTS = same(2 * math.sqrt(2 / math.pi), 0.044715, 3, 1, 400)
 
 _BORDER = 5.6
 _POLYNOMIAL_CONSTANTS = same(_BORDER, 2 / _BORDER**2, 0, 0.5, 1)
@@ -46,7 +46,7 @@ def gelu_grad(x):
 @inline
 def gelu_tanh(x):
     """x (1 + tanh(w)) / 2 with w = sqrt(2 / pi) (x + 0.044715 x**3). Note (1 + tanh(w)) / 2 = sigmoid(2 w)."""
-    slope, cubic, _, _ = _TANH_CONSTANTS(x)
+    slope, cubic, _, _, _ = _TANH_CONSTANTS(x)
     return x * sigmoid(slope * (x + cubic * x * x * x))
 
 
@@ -54,14 +54,17 @@ def gelu_tanh(x):
 def gelu_tanh_grad(x):
     """d/dx (x s) = s + x s' with s = sigmoid(v), v = 2 w, s' = s (1 - s) v'.
 
-    With e = e**-|v|, s (1 - s) = e / (1 + e)**2 for either sign of v, and no digits cancel.
+    With e = e**-|v|, s (1 - s) = e / (1 + e)**2 for either sign of v, and no digits cancel. Beyond |x| = 20, where e is
+    next to 0, v' must not become infinite: 0 times that would be NaN.
     """
-    slope, cubic, three, one = _TANH_CONSTANTS(x)
+    slope, cubic, three, one, most = _TANH_CONSTANTS(x)
     v = slope * (x + cubic * x * x * x)
     e = exp(-abs(v))
     inverse = one / (one + e)
     s = e * inverse if v < 0 else inverse
-    return s + x * e * inverse * inverse * slope * (one + three * cubic * x * x)
+    square = x * x
+    square = most if square > most else square
+    return s + x * e * inverse * inverse * slope * (one + three * cubic * square)
 
 
 def _cdf(x):

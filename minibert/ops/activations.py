@@ -75,7 +75,8 @@ def gelu_tanh_backward(dy: np.ndarray, cache: GeluTanhCache) -> np.ndarray:
         d/dx (x (1 + t) / 2) = (1 + t) / 2 + x (1 - t^2) u' / 2,  u' = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)
     """
     x, t = cache
-    du = SQRT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)
+    square = np.minimum(x * x, 400)  # beyond |x| = 20, 1 - t^2 is 0, and 0 * inf would not be
+    du = SQRT_2_OVER_PI * (1 + 3 * 0.044715 * square)
     return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
 
 

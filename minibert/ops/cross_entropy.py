@@ -52,7 +52,8 @@ def cross_entropy_backward(dloss: float, cache: CrossEntropyCache) -> np.ndarray
     """
     probs, labels, count, shape = cache
     targets = np.flatnonzero(labels != IGNORE_INDEX)  # (n,)
+    difference = probs[targets]  # (n, V)
+    difference[np.arange(len(targets)), labels[targets]] -= 1
     dlogits = np.zeros_like(probs)  # (N, V)
-    dlogits[targets] = probs[targets]
-    dlogits[targets, labels[targets]] -= 1
-    return (dlogits * probs.dtype.type(dloss / count)).reshape(shape)
+    dlogits[targets] = difference * probs.dtype.type(dloss / count)
+    return dlogits.reshape(shape)

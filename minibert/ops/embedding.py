@@ -6,6 +6,7 @@ import numpy as np
 
 from minibert.dispatch import op
 from minibert.frozen import is_frozen
+from minibert.ops.rows import as_rows
 
 
 class EmbeddingCache(NamedTuple):
@@ -40,11 +41,10 @@ def embedding_backward(dy: np.ndarray, cache: EmbeddingCache, into: np.ndarray |
     ids, table = cache
     if is_frozen(table):
         return None
-    D = table.shape[1]
     dtable = np.zeros_like(table) if into is None else into  # (V, D)
     order = np.argsort(ids, axis=None, kind="stable")  # (N,)
     if order.size:
         sorted_ids = ids.reshape(-1)[order]  # (N,)
         first = np.flatnonzero(np.diff(sorted_ids, prepend=-1))  # (U,) where a new id begins
-        dtable[sorted_ids[first]] += np.add.reduceat(dy.reshape(-1, D)[order], first, axis=0)  # (U, D)
+        dtable[sorted_ids[first]] += np.add.reduceat(as_rows(dy)[order], first, axis=0)  # (U, D)
     return dtable

@@ -6,6 +6,7 @@ import numpy as np
 
 from minibert.dispatch import op
 from minibert.frozen import is_frozen
+from minibert.ops.rows import as_rows
 
 
 class LinearCache(NamedTuple):
@@ -42,6 +43,6 @@ def linear_backward(dy: np.ndarray, cache: LinearCache) -> tuple[np.ndarray, np.
     """
     x, weight, bias_trains = cache
     dx = dy @ weight.T  # (..., I)
-    rows = dy.reshape(-1, dy.shape[-1])  # (N, O)
-    dweight = None if is_frozen(weight) else x.reshape(-1, x.shape[-1]).T @ rows  # (I, O)
+    rows = as_rows(dy)  # (N, O)
+    dweight = None if is_frozen(weight) else as_rows(x).T @ rows  # (I, O)
     return dx, dweight, rows.sum(0) if bias_trains else None

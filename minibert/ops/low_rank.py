@@ -7,6 +7,7 @@ import numpy as np
 from minibert.dispatch import op
 from minibert.frozen import is_frozen
 from minibert.ops.dropout import DropoutCache, dropout, dropout_backward
+from minibert.ops.rows import as_rows
 
 
 class LowRankCache(NamedTuple):
@@ -47,8 +48,8 @@ def low_rank_backward(dy: np.ndarray, cache: LowRankCache) -> tuple[np.ndarray, 
     At the beginning B = 0, so dA = 0: in the first step B alone moves. None for what is Frozen.
     """
     x, dropout_cache, h, a, b, scale = cache
-    dy = scale * dy.reshape(-1, dy.shape[-1])  # (N, O)
+    dy = scale * as_rows(dy)  # (N, O)
     dh = dy @ b.T  # (N, r)
-    da = None if is_frozen(a) else x.reshape(-1, x.shape[-1]).T @ dh  # (I, r)
-    db = None if is_frozen(b) else h.reshape(-1, h.shape[-1]).T @ dy  # (r, O)
+    da = None if is_frozen(a) else as_rows(x).T @ dh  # (I, r)
+    db = None if is_frozen(b) else as_rows(h).T @ dy  # (r, O)
     return dropout_backward((dh @ a.T).reshape(x.shape), dropout_cache), da, db

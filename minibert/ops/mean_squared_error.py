@@ -29,4 +29,4 @@ def mean_squared_error(
 @op
 def mean_squared_error_backward(dloss: float, cache: MeanSquaredErrorCache) -> np.ndarray:
     """dloss (scalar)  ->  dpredictions (...): 2 (z_i - y_i) / n. Targets have no gradient."""
-    return cache.difference * cache.difference.dtype.type(2 * dloss / cache.count)
+    return cache.difference * cache.difference.dtype.type(2 * (dloss / cache.count))
