@@ -57,7 +57,9 @@ def adamw(
     gs = [np.ascontiguousarray(g, dtype) for g in gs]
     state = [[np.require(a, dtype, "CW") for a in arrays] for arrays in (thetas, ms, vs)]
     table = np.stack([addresses(arrays) for arrays in (state[0], gs, state[1], state[2])])  # (4, arrays)
-    constants = (scale, beta1, beta2, lr / (1 - beta1**t), 1 / (1 - beta2**t), eps, 1 - lr * weight_decay)
+    # 1 - beta is made here: a compiler that knows it turns b v + (1 - b) g^2 into g^2 + b (v - g^2): inf - inf is NaN
+    means = (beta1, 1 - beta1, beta2, 1 - beta2)
+    constants = (scale, *means, lr / (1 - beta1**t), 1 / (1 - beta2**t), eps, 1 - lr * weight_decay)
     tasks = task_list(tuple(theta.size for theta in thetas))
     _adamw(dtype)(state[0][0].reshape(-1), table, tasks, *constants)
     for arrays, written in zip((thetas, ms, vs), state, strict=True):
@@ -90,21 +92,21 @@ def _square_sum(like, table, tasks, partial):
         partial[task] = total
 
 
-@kernel("r1 i2 i2 f f f f f f f")
-def _adamw(like, table, tasks, scale, beta1, beta2, rate, correction, eps, shrink):
+@kernel("r1 i2 i2 f f f f f f f f f")
+def _adamw(like, table, tasks, scale, keep1, new1, keep2, new2, rate, correction, eps, shrink):
     for task in prange(len(tasks)):
         array, first, count = tasks[task]
         at = first * like.itemsize
         theta, g = row(like.dtype, table[0, array] + at, count), row(like.dtype, table[1, array] + at, count)
         m, v = row(like.dtype, table[2, array] + at, count), row(like.dtype, table[3, array] + at, count)
-        _step(theta, g, m, v, scale, beta1, beta2, rate, correction, eps, shrink)
+        _step(theta, g, m, v, scale, keep1, new1, keep2, new2, rate, correction, eps, shrink)
 
 
 @inline
-def _step(theta, g, m, v, scale, beta1, beta2, rate, correction, eps, shrink):
+def _step(theta, g, m, v, scale, keep1, new1, keep2, new2, rate, correction, eps, shrink):
     dtype = theta.dtype.type
     scale, rate, correction, eps, shrink = dtype(scale), dtype(rate), dtype(correction), dtype(eps), dtype(shrink)
-    keep1, new1, keep2, new2 = dtype(beta1), dtype(1 - beta1), dtype(beta2), dtype(1 - beta2)
+    keep1, new1, keep2, new2 = dtype(keep1), dtype(new1), dtype(keep2), dtype(new2)
     for i in range(len(theta)):
         gradient = scale * g[i]
         m[i] = keep1 * m[i] + new1 * gradient

@@ -13,7 +13,7 @@ pytest.importorskip("minibert.kernels", reason="needs the extra `numba`")
 def sizes(dtype):
     info = np.finfo(dtype)
     root = float(info.max) ** 0.5
-    return np.array([0, info.smallest_subnormal, info.tiny, 1e-8, 1, 1e4, root / 2, 2 * root, info.max], dtype)
+    return np.array([0, info.smallest_subnormal, info.tiny, 1e-8, 1, 1e4, root / 2, 100 * root, info.max], dtype)
 
 
 def step(dtype, backend, eps):
@@ -35,7 +35,7 @@ def test_no_gradient_makes_a_parameter_infinite(dtype, backend):
     assert np.isfinite(theta).all()
     assert np.isfinite(m).all()
     assert (np.abs(theta - 0.999) <= 0.1 * (1 + 4 * np.finfo(dtype).eps)).all()
-    huge = np.abs(np.concatenate([sizes(dtype)] * 2)) > 1e3 * float(np.finfo(dtype).max) ** 0.5
+    huge = np.abs(np.concatenate([sizes(dtype)] * 2)) > float(np.finfo(dtype).max) ** 0.5
     np.testing.assert_array_equal(np.isinf(v), huge)
 
 
