@@ -4,9 +4,16 @@ The command line prints them as one line and exits with code 2; anything else th
 a bug of minibert and keeps its traceback.
 """
 
+LONGEST_MESSAGE = 1000  # characters
+
 
 class MinibertError(Exception):
     """Base of all errors that a user can mend."""
+
+    def __str__(self) -> str:
+        """Return the message, which may quote from a file, and so could be of any length."""
+        text = super().__str__()
+        return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 3]}..."
 
 
 class ConfigError(MinibertError, ValueError):

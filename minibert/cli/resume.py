@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from minibert.errors import CheckpointError, ConfigError
+from minibert.fields import check_type, short
 from minibert.files import read_object
 from minibert.training.arguments import PretrainArguments
 from minibert.training.checkpoints import checkpoints_in, good_checkpoint
@@ -57,9 +58,19 @@ def with_options_of(checkpoint: Path, arguments: dict[str, Any]) -> dict[str, An
     So the command that goes on need not repeat them.
     """
     before = read_object(checkpoint / ARGUMENTS)
+    for field in PretrainArguments.options():
+        if field.name in before:
+            _check(field, before[field.name], str(checkpoint / ARGUMENTS))
     defaults = {field.name: _default(field) for field in PretrainArguments.options()}
     given = {name: value for name, value in arguments.items() if value != defaults[name] and name != "output_dir"}
     return {**arguments, **{name: before[name] for name in before if name in defaults}, **given}
+
+
+def _check(field: dataclasses.Field, value: Any, where: str) -> None:
+    """What the command line refuses, a file may hold all the same."""
+    check_type(field.name, value, list[str] if field.type is list else field.type, where)
+    if value not in field.metadata.get("choices", (value,)):
+        raise CheckpointError(f"{where}: {field.name} is {short(value)}, which is none of the choices")
 
 
 def _default(field: dataclasses.Field) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -15,12 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from minibert.data.text_streams import decoded, lines_of, text_of
+from minibert.data.text_streams import LONGEST_LINE, chunks_of, decoded, lines_of, text_of, whole_lines
 from minibert.errors import DataError
+from minibert.json_text import parse
 
 SUFFIXES = (".txt", ".text", ".md", ".rst", ".jsonl", ".ndjson")  # read in folders, also with .gz; a file may have any
 LONGEST_DOCUMENT = 4_000_000  # characters; a longer text without a blank line becomes several documents
-LONGEST_JSON = 16_000_000  # characters of a line
+LONGEST_JSON = LONGEST_LINE
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _not_empty(documents: Iterator[str], name: str) -> Iterator[str]:
 def _standard_input(spool: BinaryIO | None) -> Iterator[str]:
     if spool is not None:
         spool.seek(0)
-    return _paragraphs(decoded(spool or sys.stdin.buffer, "standard input"))
+    return _paragraphs(decoded(chunks_of(spool or sys.stdin.buffer), "standard input"))
 
 
 def _folder(folder: Path) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _paragraphs(chunks: Iterator[str]) -> Iterator[str]:
 
 def _json_texts(chunks: Iterator[str], name: str) -> Iterator[str]:
     """Yield the field `text` of each line; lines and texts that are blank are left out."""
-    for number, line in enumerate(lines_of(chunks, LONGEST_JSON, at_space=False), 1):
+    for number, line in whole_lines(chunks, name, LONGEST_JSON):
         if line and not line.isspace():
             text = _json_text(line, f"{name}, line {number}")
             if text and not text.isspace():
@@ -134,13 +134,7 @@ def _json_texts(chunks: Iterator[str], name: str) -> Iterator[str]:
 
 
 def _json_text(line: str, where: str) -> str:
-    if len(line) >= LONGEST_JSON:
-        raise DataError(f"{where}: longer than {LONGEST_JSON} characters; split it into several documents")
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        why = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
-        raise DataError(f"{where}: not valid JSON ({why}); each line must be an object with a field `text`") from error
+    record = parse(line, where)
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise DataError(f"{where}: no field `text` that is a string; each line must be an object with one")
     text = record["text"]

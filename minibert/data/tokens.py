@@ -30,6 +30,7 @@ from minibert.data.sentences import split_sentences
 from minibert.data.token_corpus import TokenCorpus
 from minibert.data.tokenizer import vocabulary_size
 from minibert.errors import DataError
+from minibert.files import read_object
 from minibert.tokenizers.backends import backend_of, is_wordpiece
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def open_tokens(folder: str | Path) -> TokenCorpus:
     """
     folder = Path(folder)
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        meta = read_object(folder / "meta.json", DataError)
         arrays = {name: _map(folder / f"{name}.bin", **meta[name]) for name in ARRAYS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from minibert.data.text_streams import lines_of, text_of
+from minibert.data.text_streams import text_of, whole_lines
+from minibert.datasets.text_checks import MOST_COLUMNS, listed
 from minibert.errors import DataError
 
 Columns = dict[str, list]
 DOCUMENT = "-DOCSTART-"  # CoNLL-2003 begins each document with a line like this
-LONGEST_LINE = 2**31 - 1
 
 
 def read_conll(path: Path, column_names: Sequence[str] | None = None) -> Columns:
@@ -34,7 +34,7 @@ def read_conll(path: Path, column_names: Sequence[str] | None = None) -> Columns
     names = None if column_names is None else list(column_names)
     sentences: list[list[list[str]]] = []  # of words of columns
     inside = False
-    for number, line in enumerate(lines_of(text_of(path), LONGEST_LINE, at_space=False), 1):
+    for number, line in whole_lines(text_of(path), str(path)):
         fields = _fields(line)
         if not fields or fields[0] == DOCUMENT:
             inside = False
@@ -42,7 +42,7 @@ def read_conll(path: Path, column_names: Sequence[str] | None = None) -> Columns
         names = names or _default_names(len(fields), f"{path}, line {number}")
         if len(fields) != len(names):
             raise DataError(
-                f"{path}, line {number}: {len(fields)} columns, but there should be {len(names)} ({', '.join(names)})"
+                f"{path}, line {number}: {len(fields)} columns, but there should be {len(names)} ({listed(names)})"
             )
         if "" in fields:
             raise DataError(f"{path}, line {number}: column {fields.index('') + 1} is empty")
@@ -62,6 +62,8 @@ def _fields(line: str) -> list[str]:
 
 
 def _default_names(n: int, where: str) -> list[str]:
+    if n > MOST_COLUMNS:
+        raise DataError(f"{where}: {n:,} columns; there may be {MOST_COLUMNS:,}")
     if n < 2:
         raise DataError(f"{where}: one column; a word and its tag must be separated by a tab or by spaces")
     return ["tokens", *(f"column_{i}" for i in range(2, n)), "tags"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from minibert.data.text_streams import lines_of, text_of
-from minibert.datasets.json_text import check_text, parse
+from minibert.data.text_streams import text_of, whole_lines
 from minibert.datasets.squad import is_squad, squad_columns
+from minibert.datasets.text_checks import MOST_COLUMNS, check_text
 from minibert.errors import DataError
+from minibert.json_text import parse
 
-LONGEST_LINE = 2**31 - 1
+UNSUSPICIOUS = 1_000_000  # fields that every table may have
+MOST_ABSENT = 20  # of so many fields one must be there
 
 Columns = dict[str, list]
 
@@ -22,7 +23,7 @@ def read_jsonl(path: Path) -> Columns:
     Blank lines are left out. Raises `DataError` naming the file and the line.
     """
     rows = []
-    for number, line in enumerate(lines_of(text_of(path), LONGEST_LINE, at_space=False), 1):
+    for number, line in whole_lines(text_of(path), str(path)):
         if line and not line.isspace():
             rows.append(_row(parse(line, f"{path}, line {number}"), f"{path}, line {number}"))
     return _columns(rows, path)
@@ -37,13 +38,11 @@ def read_json(path: Path) -> Columns:
     if not text.strip():
         raise DataError(f"{path} is empty")
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":  # a second value behind the first one
+        value = parse(text, str(path), most=None)
+    except DataError as error:
+        if getattr(error.__cause__, "msg", "") == "Extra data":  # a second value behind the first one
             return read_jsonl(path)
-        raise DataError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not valid JSON ({error})") from error
+        raise
     if is_squad(value):
         return squad_columns(value, path)
     if isinstance(value, dict) and "data" not in value:
@@ -67,4 +66,8 @@ def _columns(rows: list[dict[str, Any]], path: Path) -> Columns:
     names = dict.fromkeys(name for row in rows for name in row)
     if not names:
         raise DataError(f"{path} is empty: it holds no object with fields")
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{path}: {len(names):,} columns; there may be {MOST_COLUMNS:,}")
+    if (cells := len(names) * len(rows)) > UNSUSPICIOUS and cells > MOST_ABSENT * sum(map(len, rows)):
+        raise DataError(f"{path}: no table, its {len(rows):,} objects have hardly a field of {len(names):,} in common")
     return {name: [row.get(name) for row in rows] for name in names}

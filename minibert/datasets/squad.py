@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from minibert.datasets.json_text import check_text
+from minibert.datasets.text_checks import check_text
 from minibert.errors import DataError
 
 Columns = dict[str, list]
@@ -44,9 +44,9 @@ def _questions(data: list, path: Path) -> Iterator[tuple]:
             context = _field(paragraph, "context", str, here)
             for question in _field(paragraph, "qas", list, here):
                 text = _field(question, "question", str, here)
-                id = str(question.get("id", ""))
-                answers = _answers(question, context, f"{here}, question {id or repr(text)}")
-                yield id, article.get("title", ""), context, text, answers
+                id, title = str(_name(question, "id", here)), _name(article, "title", where)
+                answers = _answers(question, context, f"{here}, question {id or repr(text):.100}")
+                yield id, title, context, text, answers
 
 
 def _answers(question: dict, context: str, where: str) -> dict[str, list]:
@@ -56,10 +56,20 @@ def _answers(question: dict, context: str, where: str) -> dict[str, list]:
     for answer in _field(question, "answers", list, where):
         text, start = _field(answer, "text", str, where), _field(answer, "answer_start", int, where)
         if start < 0 or context[start : start + len(text)] != text:
-            raise DataError(f"{where}: the context has no {text!r} at character {start}, where the answer should be")
+            raise DataError(
+                f"{where}: the context has no {text!r:.100} at character {start}, where the answer should be"
+            )
         texts.append(text)
         starts.append(start)
     return {"text": texts, "answer_start": starts}
+
+
+def _name(node: dict, name: str, where: str) -> str | int:
+    """A field that may be missing."""
+    value = node.get(name, "")
+    if type(value) not in (str, int):
+        raise DataError(f"{where}: the field `{name}` is of type {type(value).__name__}; it must be a string")
+    return value
 
 
 def _field(node: Any, name: str, kind: type, where: str) -> Any:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from minibert.data.text_streams import lines_of, text_of
+from minibert.data.text_streams import text_of, whole_lines
+from minibert.datasets.text_checks import MOST_COLUMNS, listed
 from minibert.errors import DataError
 
-LONGEST_FIELD = 2**31 - 1  # the csv module's own limit is 131,072 characters, less than a long document
-LONGEST_LINE = 2**31 - 1
+LONGEST_FIELD = 4_000_000  # characters; the csv module's own limit is 131,072, less than a long document
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")  # not 007, which is a name
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 
@@ -66,7 +67,7 @@ def _read(path: Path, names: Sequence[str] | None, **dialect: object) -> Columns
     for line, row in rows:
         if len(row) != len(names):
             raise DataError(
-                f"{path}, line {line}: {len(row)} fields, but there are {len(names)} columns ({', '.join(names)}); "
+                f"{path}, line {line}: {len(row)} fields, but there are {len(names)} columns ({listed(names)}); "
                 "put a field that holds the separator in double quotes"
             )
         for column, value in zip(columns, row, strict=True):
@@ -78,7 +79,7 @@ def _read(path: Path, names: Sequence[str] | None, **dialect: object) -> Columns
 
 def _rows(path: Path, **dialect: object) -> Iterator[tuple[int, list[str]]]:
     """Yield (line on which it begins, fields) of each row that is not blank."""
-    lines = (line + "\n" for line in lines_of(text_of(path), LONGEST_LINE, at_space=False))
+    lines = (line + "\n" for _, line in whole_lines(text_of(path), str(path)))
     reader = csv.reader(lines, strict=True, **dialect)
     limit = csv.field_size_limit(LONGEST_FIELD)
     try:
@@ -98,6 +99,8 @@ def _rows(path: Path, **dialect: object) -> Iterator[tuple[int, list[str]]]:
 
 def _why(reason: str) -> str:
     """The csv module's reason in words of the file."""
+    if "field larger than" in reason:
+        return f"a field of more than {LONGEST_FIELD:,} characters: perhaps a double quote is never closed"
     if "new-line character" in reason:
         return "a carriage return outside of quotes: save the file with line ends of Unix or Windows"
     if "unexpected end of data" in reason:
@@ -108,6 +111,8 @@ def _why(reason: str) -> str:
 def _check_names(names: Sequence[str], where: str) -> None:
     if "" in names:
         raise DataError(f"{where}: column {names.index('') + 1} has no name")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{where}: {len(names):,} columns; there may be {MOST_COLUMNS:,}")
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise DataError(f"{where}: two columns are called {twice[0]!r}")
+        raise DataError(f"{where}: two columns are called {twice[0]!r:.100}")

@@ -17,6 +17,7 @@ from minibert.errors import ConfigError
 from minibert.finetuning.peft_config import LoraConfig
 from minibert.frozen import freeze, thawed
 from minibert.models.base import Model
+from minibert.models.room import check_room
 from minibert.tree import Tree, flatten, tree_get, unflatten
 
 TARGETS = {"bert": ["query", "value"], "roberta": ["query", "value"], "gpt2": ["c_attn"], "openai-gpt": ["c_attn"]}
@@ -70,7 +71,10 @@ def add_lora(model: Model, config: LoraConfig, rng: np.random.Generator) -> Tree
     the model begins as it was.
     """
     flat = flatten(freeze(model.params, lambda name: False))  # nothing of it trains
-    for node, part, _ in sites(model, config.target_modules):
+    found = sites(model, config.target_modules)
+    widths = sum(len(flat[f"{node}.weight"]) for node, _, _ in found)
+    check_room(f"LoRA of rank {config.r}", config.r * widths, model.dtype.itemsize)
+    for node, part, _ in found:
         n_in, n_out = flat[f"{node}.weight"].shape
         n_out = n_out if part == "whole" else n_out // len(THIRDS)
         bound = 1 / np.sqrt(n_in)

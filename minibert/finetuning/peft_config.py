@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from dataclasses import dataclass, fields
 from numbers import Real
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from minibert.errors import CheckpointError, ConfigError
+from minibert.fields import from_json, short
+from minibert.files import read_object
 from minibert.ops.dropout import check_rate
 
 CONFIG = "adapter_config.json"
+LONGEST_PATTERN = 10_000  # characters
 TASK_HEADS = {  # the modules that PEFT trains beside the adapter, by task
     "SEQ_CLS": ["classifier", "score"],
     "TOKEN_CLS": ["classifier", "score"],
@@ -96,9 +100,11 @@ class LoraConfig(PeftConfig):
                 raise ConfigError(f"{name} must be a number, but is {value!r}")
         check_rate(self.lora_dropout)
         if isinstance(self.target_modules, str):
+            if len(self.target_modules) > LONGEST_PATTERN:
+                raise ConfigError(f"target_modules is a regular expression of {len(self.target_modules):,} characters")
             try:
                 re.compile(self.target_modules)
-            except re.error as error:
+            except (re.error, RecursionError, OverflowError) as error:
                 raise ConfigError(
                     f"target_modules {self.target_modules!r} is no regular expression: {error}"
                 ) from error
@@ -152,14 +158,11 @@ CHANGES_THE_MATHEMATICS = (  # fields of PEFT that are not computed here; all ar
 def read_values(folder: Path) -> dict[str, Any]:
     """Return everything that `adapter_config.json` says. Raises `CheckpointError` if it is missing or broken."""
     path = folder / CONFIG
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values["peft_type"], str):
-            raise TypeError("peft_type is no string")
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: not found; an adapter is a folder with {CONFIG} and its weights") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: expected JSON with a `peft_type` ({error!r})") from error
+    if not os.path.isfile(path):
+        raise CheckpointError(f"{path}: not found; an adapter is a folder with {CONFIG} and its weights")
+    values = read_object(path)
+    if not isinstance(values.get("peft_type"), str):
+        raise CheckpointError(f"{path}: expected JSON with a `peft_type`")
     return values
 
 
@@ -175,12 +178,11 @@ def read_config(folder: Path) -> PeftConfig:
     kind = KINDS.get(values["peft_type"])
     if kind is None:
         raise CheckpointError(
-            f"{path}: peft_type is {values['peft_type']!r}, but only {', '.join(KINDS)} are known here"
+            f"{path}: peft_type is {short(values['peft_type'])}, but only {', '.join(KINDS)} are known here"
         )
     for name in CHANGES_THE_MATHEMATICS:
         if values.get(name):
             raise CheckpointError(f"{path}: the adapter needs {name}, which is not computed here")
     if values.get("num_transformer_submodules") not in (None, 1):
         raise CheckpointError(f"{path}: the adapter is for a model of several Transformers")
-    known = {field.name for field in fields(kind)}
-    return kind(**{name: value for name, value in values.items() if name in known})
+    return from_json(kind, values, str(path), more=True)

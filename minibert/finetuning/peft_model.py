@@ -5,6 +5,7 @@ to put virtual tokens before each batch, and to read and write the adapter's two
 """
 
 import inspect
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -27,7 +28,7 @@ from minibert.finetuning.peft_names import from_peft, has_adapter, plain, to_pef
 from minibert.finetuning.prompt_tuning import PROMPT, add_prompt, with_prompt
 from minibert.frozen import freeze, trainable
 from minibert.models.base import Losses, Model
-from minibert.models.safetensors_file import read_tensors
+from minibert.models.safetensors_file import Stored, read_tensors
 from minibert.tree import Tree, flatten
 
 WEIGHTS = "adapter_model.safetensors"
@@ -210,6 +211,7 @@ class PeftModel(Model):
         config = read_config(folder)
         tensors = read_tensors(folder / WEIGHTS)
         try:
+            config = _of_files(config, tensors)
             adapted = get_peft_model(model, _without_text(config))
             if isinstance(config, PromptTuningConfig):  # vectors fit any model of this width: what else is known of it?
                 _check_facts(read_values(folder), adapted._facts())
@@ -262,6 +264,26 @@ def _check_modules(config: PeftConfig, table: dict[str, tuple[str, ...]]) -> Non
     for module in config.modules_to_save or ():
         if module not in TASK_HEADS.get(config.task_type, ()) and not any(ends_with(p, [module]) for p in prefixes):
             raise ConfigError(f"modules_to_save: the model has no module {module}")
+
+
+def _of_files(config: PeftConfig, tensors: dict[str, Stored]) -> PeftConfig:
+    """The configuration with the rank and the modules of the file of weights.
+
+    So no more room is made than the file fills, and no regular expression of a stranger is ever matched: there are
+    some that take longer than anybody waits.
+    """
+    if not isinstance(config, LoraConfig):
+        return config
+    for name, tensor in tensors.items():
+        if name.endswith(".lora_A.weight") and tensor.shape[:1] != (config.r,):
+            raise CheckpointError(
+                f"the adapter was made for another model: {name} is {tensor.shape}, but r in {CONFIG} is {config.r}"
+            )
+    names = (re.fullmatch(r"base_model\.model\.(.+)\.lora_A\.weight", name) for name in tensors)
+    modules = [name[1] for name in names if name]
+    if not modules:
+        raise CheckpointError(f"the file of weights beside {CONFIG} holds no lora_A: it is not of this adapter")
+    return replace(config, target_modules=modules) if isinstance(config.target_modules, str) else config
 
 
 def _without_text(config: PeftConfig) -> PeftConfig:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from minibert.errors import CheckpointError
+from minibert.fields import from_json, short
 from minibert.files import read_object, write_json
 from minibert.finetuning.tasks import TASKS, Columns, Task
 
@@ -64,14 +65,12 @@ def read_settings(folder: Path) -> TaskSettings | None:
     path = folder / FILE
     if not path.is_file():
         return None
-    values = read_object(path)
-    known = {f.name for f in fields(TaskSettings)}
-    try:
-        settings = TaskSettings(**{name: value for name, value in values.items() if name in known})
-        settings.make_task()
-        sound = settings.labels and all(isinstance(name, str) for name in settings.labels) and settings.max_length > 0
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: not what finetune writes ({error!r}); it may be of another version") from error
-    if not sound:
+    settings = from_json(TaskSettings, read_object(path), str(path), more=True)
+    if settings.task not in TASKS or settings.columns.keys() != set(Columns._fields):
+        raise CheckpointError(
+            f"{path}: not what finetune writes (task {short(settings.task)}, columns {short(settings.columns)}); it "
+            "may be of another version"
+        )
+    if not settings.labels or settings.max_length < 1:
         raise CheckpointError(f"{path}: labels must be a list of names, and max_length a positive number")
     return settings

@@ -7,20 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
 
 from minibert.errors import CheckpointError, ConfigError
+from minibert.fields import short
 from minibert.files import read_object, write_json
 
 LARGEST = 10_000_000  # of all sizes: a larger one is a damaged file
 MOST_LAYERS = 1_000
 TIED = {"tie_word_embeddings": True}  # the token table decodes too: see `Config.fixed`
-
-
-def short(value: object) -> str:
-    """Return `value` for a message: a file may hold a text or a number of any length."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python does not write out integers of thousands of digits
-        return "an integer of thousands of digits"
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def weights_of(rows: int, D: int, F: int, L: int) -> int:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minibert.errors import CheckpointError, ConfigError
+from minibert.fields import short
 from minibert.files import read_object
 from minibert.models.base import Model
 from minibert.models.bert import BertConfig
 from minibert.models.bert_heads import BertForMaskedLM, BertForPreTraining
-from minibert.models.config import Config, short
+from minibert.models.config import Config
 from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel
 from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM

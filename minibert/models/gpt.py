@@ -14,8 +14,8 @@ from minibert.blocks.encoder import EncoderLayerCache, encoder_layer, encoder_la
 from minibert.blocks.past import KeyValueCache
 from minibert.blocks.stack import stack, stack_backward
 from minibert.errors import ConfigError
+from minibert.fields import short
 from minibert.models.causal_lm import CausalLM
-from minibert.models.config import short
 from minibert.models.decoder import DecoderInput, DecoderModel
 from minibert.models.decoder_config import DecoderConfig
 from minibert.models.gpt_names import GPT

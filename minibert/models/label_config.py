@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from minibert.errors import ConfigError
-from minibert.models.config import Config, short
+from minibert.fields import short
+from minibert.models.config import Config
 
 REGRESSION, SINGLE_LABEL, MULTI_LABEL = PROBLEMS = (
     "regression",

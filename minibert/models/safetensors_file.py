@@ -1,13 +1,16 @@
 """Tensors in a safetensors file: their names, kinds and shapes first, their numbers only when they are wanted."""
 
-import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from minibert.errors import CheckpointError
+from minibert.files import LARGEST_JSON, open_file
+from minibert.json_text import parse
 
+LONGEST_REASON = 300  # characters of the message of a library
 KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}  # what NumPy reads as it is; "BF16" is converted
 
 
@@ -34,7 +37,10 @@ class Stored(NamedTuple):
             raise CheckpointError(
                 f"{self.path}: {self.name} holds numbers of the kind {self.kind}: save it as F32, F16, BF16 or F64"
             )
-        return self.data.view(KINDS[self.kind]).reshape(self.shape)
+        try:
+            return self.data.view(KINDS[self.kind]).reshape(self.shape)
+        except ValueError as error:  # no numbers at all, but of a shape beyond all arrays
+            raise CheckpointError(f"{self.path}: {self.name} has the shape {self.shape}") from error
 
 
 def read_tensors(path: Path) -> dict[str, Stored]:
@@ -49,16 +55,32 @@ def read_tensors(path: Path) -> dict[str, Stored]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        header, begin = _header(path)
         with safe_open(path, "numpy") as file:
             names = set(file.keys())
-        data = np.memmap(path, np.uint8, "r")
-        begin = 8 + int.from_bytes(data[:8].tobytes(), "little")
-        header = json.loads(data[8:begin].tobytes())
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({' '.join(str(error).split())})") from error
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return {name: _stored(path, name, header[name], data[begin:]) for name in header if name in names}
+        data = np.memmap(path, np.uint8, "r").view(np.ndarray)[begin:]
+    except (SafetensorError, ValueError, CheckpointError) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise CheckpointError(f"{path}: not a readable safetensors file ({reason})") from error
+    except (OSError, MemoryError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    return {name: _stored(path, name, header[name], data) for name in header if name in names}
+
+
+def _header(path: Path) -> tuple[dict, int]:
+    """Return the header, and where the numbers begin: 8 bytes say how long it is.
+
+    It is read here first, because the library keeps the last of two tensors of one name, and takes as much memory as
+    the header asks for.
+    """
+    with open_file(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(LARGEST_JSON, os.fstat(file.fileno()).st_size):
+            raise CheckpointError(f"header too large: it says {length:,} bytes")
+        header = parse(file.read(length).decode("utf-8"), "its header", CheckpointError)
+    if not isinstance(header, dict):
+        raise CheckpointError("its header is no object")
+    return header, 8 + length
 
 
 def _stored(path: Path, name: str, entry: dict, data: np.ndarray) -> Stored:

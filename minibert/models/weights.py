@@ -1,9 +1,11 @@
 """The weights of a checkpoint folder: one safetensors file, or several shards with an index."""
 
+import os
 import re
 from pathlib import Path
 
 from minibert.errors import CheckpointError
+from minibert.fields import fits
 from minibert.files import read_object
 from minibert.models.safetensors_file import Stored, read_tensors
 
@@ -61,20 +63,19 @@ def _pattern(name: str) -> str:
 def _shards(folder: Path) -> list[Path]:
     """Return the files that the index lists, all of them inside the folder."""
     index = folder / INDEX
-    try:
-        names = sorted(set(read_object(index)["weight_map"].values()))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{index}: expected JSON with a `weight_map`, tensor to file ({error!r})") from error
-    return [_shard(folder, name) for name in names]
+    files = read_object(index).get("weight_map")
+    if not fits(files, dict[str, str]):
+        raise CheckpointError(f"{index}: expected JSON with a `weight_map`, tensor to file")
+    return [_shard(folder, name) for name in sorted(set(files.values()))]
 
 
-def _shard(folder: Path, name: object) -> Path:
-    if not isinstance(name, str) or not name.endswith(".safetensors") or set(name) & set("/\\:\0"):
+def _shard(folder: Path, name: str) -> Path:
+    if not name.endswith(".safetensors") or set(name) & set("/\\:") or not name.isprintable():
         raise CheckpointError(
             f"{folder / INDEX}: {name!r:.100} is not the name of a safetensors file in the same folder"
         )
     path = folder / name
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CheckpointError(f"{path}: not found, though {INDEX} names it: download it too")
     if path.resolve().parent not in _homes(folder):
         raise CheckpointError(f"{path}: is a link to a file outside the folder: put the file itself there")

@@ -1,10 +1,11 @@
 """How a checkpoint makes one vector of its tokens': the small files that sentence-transformers keeps beside a model."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from minibert.errors import CheckpointError
+from minibert.files import read_object, read_text
+from minibert.json_text import parse
 
 MODULES, POOLING, LENGTH = "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"
 RECIPE_FILES = (MODULES, "1_Pooling", LENGTH)
@@ -60,9 +61,10 @@ def write_recipe(recipe: Recipe, folder: Path, width: int) -> None:
 
 def _modules(path: Path) -> list[str]:
     """Return the kinds of the modules. A Transformer elsewhere than in the folder itself is not found."""
+    content = parse(read_text(path), str(path), CheckpointError)
     try:
-        modules = [(module["type"].split(".")[-1], module["path"]) for module in json.loads(_text(path))]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        modules = [(module["type"].split(".")[-1], module["path"]) for module in content]
+    except (TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path}: expected a list of modules, each with `type` and `path` ({error!r})") from error
     kinds = [kind for kind, _ in modules]
     if kinds not in (KINDS, KINDS[:-1]):
@@ -87,16 +89,4 @@ def _pooling(path: Path) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     """Return the JSON object of a file; a file that is not there says nothing."""
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(_text(path))
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: expected a JSON object, found {type(content).__name__}")
-    return content
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+    return read_object(path) if path.is_file() else {}

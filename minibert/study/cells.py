@@ -1,6 +1,5 @@
 """The cells of the study: what is trained, how, and from how many labels; and the file that each becomes."""
 
-import json
 from fnmatch import fnmatch
 from itertools import product
 from pathlib import Path
@@ -116,4 +115,4 @@ def read_settings(folder: Path) -> dict[str, Any]:
     path = folder / "study.json"
     if not path.is_file():
         raise CheckpointError(f"{folder}: holds no study yet: run minibert study movie-reviews --output_dir {folder}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_object(path)

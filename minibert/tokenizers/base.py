@@ -95,7 +95,9 @@ class PretrainedTokenizer(Decoding):
             if not isinstance(token, str):
                 raise DataError(f"{role} is a {type(token).__name__}, not a str: give the token itself")
         missing = [
-            token for token in dict.fromkeys(tokens.values()) if self.backend_tokenizer.token_to_id(token) is None
+            token if token.isprintable() else repr(token)
+            for token in dict.fromkeys(tokens.values())
+            if self.backend_tokenizer.token_to_id(token) is None
         ]
         if missing:
             raise DataError(

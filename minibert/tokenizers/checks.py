@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,37 +9,6 @@ from typing import Any
 from minibert.errors import DataError
 
 LARGEST_ID = 10_000_000  # a larger vocabulary is a damaged file: tables of its size would fill the memory
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file; one that cannot be read is a `DataError`."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: invalid UTF-8 at byte offset {error.start}; save it as UTF-8") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; no key may stand in an object twice."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(found := dict(pairs)) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-            raise DataError(f"{path}: {twice!r} stands in one object twice; mend the file or fetch it again")
-        return found
-
-    try:
-        value = json.loads(read_text(path), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: not valid JSON ({error}); the file may be cut off, fetch it again") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path}: not a JSON object but a {type(value).__name__}; is it the right file?")
-    return value
 
 
 def check_vocabulary(path: Path, vocab: object) -> dict[str, int]:

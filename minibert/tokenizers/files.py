@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minibert.errors import DataError
+from minibert.files import LARGEST_LIST, read_object, read_text
 from minibert.tokenizers import backends
-from minibert.tokenizers.checks import check_merges, check_tokenizer_json, check_vocabulary, read_object, read_text
+from minibert.tokenizers.checks import check_merges, check_tokenizer_json, check_vocabulary
 from minibert.tokenizers.panics import explained
 from minibert.tokenizers.special_tokens import ROLES
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+MOST_LINES = 1_000_000  # of a vocabulary, or of merges
 KINDS = ("tokenizer.json", "vocab.txt", "vocab.json")
 SETTINGS = {
     "model_max_length": int | float,
@@ -47,7 +49,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         if (folder / name).is_file():
-            config |= read_object(folder / name)
+            config |= read_object(folder / name, DataError)
     for role in ROLES:
         if isinstance(config.get(role), dict):  # the description of an AddedToken
             config[role] = config[role].get("content")
@@ -73,7 +75,7 @@ def read_backend(path: Path, config: dict[str, Any]) -> Tokenizer:
 def _from_tokenizer_json(path: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
-    content = read_object(path)
+    content = read_object(path, DataError, much=True)
     check_tokenizer_json(path, content)
     with explained(DataError, f"{path}: not a tokenizer file that can be read"):
         tokenizer = Tokenizer.from_str(json.dumps(content))
@@ -89,7 +91,7 @@ def _from_tokenizer_json(path: Path) -> Tokenizer:
 
 
 def _from_vocab_txt(path: Path, config: dict[str, Any]) -> Tokenizer:
-    tokens = [line.rstrip("\r") for line in read_text(path).split("\n")]
+    tokens = _lines(path)
     while tokens and not tokens[-1]:
         tokens.pop()
     vocab = {token: id for id, token in enumerate(tokens)}
@@ -103,16 +105,23 @@ def _from_vocab_txt(path: Path, config: dict[str, Any]) -> Tokenizer:
         )
 
 
+def _lines(path: Path) -> list[str]:
+    text = read_text(path, DataError, LARGEST_LIST)
+    if (count := text.count("\n")) > MOST_LINES:
+        raise DataError(f"{path}: {count:,} lines are too many; is it the right file?")
+    return [line.rstrip("\r") for line in text.split("\n")]
+
+
 def _is_uncased(tokens: list[str]) -> bool:
     return all(token == token.lower() for token in tokens if not (token.startswith("[") and token.endswith("]")))
 
 
 def _from_vocab_and_merges(path: Path, config: dict[str, Any]) -> Tokenizer:
-    vocab = check_vocabulary(path, read_object(path))
+    vocab = check_vocabulary(path, read_object(path, DataError, much=True))
     merges_file = path.with_name("merges.txt")
     if not merges_file.is_file():
         raise DataError(f"{merges_file}: missing; a vocab.json needs the merges.txt that belongs to it beside it")
-    lines = enumerate((line.rstrip("\r") for line in read_text(merges_file).split("\n")), 1)
+    lines = enumerate(_lines(merges_file), 1)
     merges = ((line, f"line {i}") for i, line in lines if line and not (i == 1 and line.startswith("#version")))
     pairs = check_merges(merges_file, merges, vocab)
     with explained(DataError, f"{path}: no BPE vocabulary"):
@@ -123,7 +132,8 @@ def _with_added(path: Path, tokenizer: Tokenizer) -> Tokenizer:
     """Add the tokens of an `added_tokens.json`, which goes with the vocabulary files of older checkpoints."""
     extra = path.with_name("added_tokens.json")
     if extra.is_file():
-        for token, id in sorted(check_vocabulary(extra, read_object(extra)).items(), key=lambda item: item[1]):
+        ids = check_vocabulary(extra, read_object(extra, DataError, much=True))
+        for token, id in sorted(ids.items(), key=lambda item: item[1]):
             tokenizer.add_tokens([token])
             if tokenizer.token_to_id(token) != id:
                 raise DataError(f"{extra}: the token {token!r} has the id {id}, which does not follow on {path.name}")

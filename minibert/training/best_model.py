@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minibert.errors import ConfigError
+from minibert.fields import check_type
 from minibert.frozen import trainable
 from minibert.training.callbacks import TrainerCallback, TrainerControl, TrainerState
 from minibert.training.run_state import parameters_in
@@ -52,6 +53,7 @@ class EarlyStoppingCallback(TrainerCallback):
         """Check that there is something to compare."""
         if args.metric_for_best_model is None or args.eval_strategy == "no":
             raise ConfigError("early stopping needs metric_for_best_model, and an eval_strategy other than 'no'")
+        check_type(self.name, state.remembered.get(self.name, 0), int, "trainer_state.json")
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Compare with the best of the evaluations before."""

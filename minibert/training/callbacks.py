@@ -1,13 +1,13 @@
 """Who may watch a training run and steer it: callbacks, with the names and the signature of Hugging Face's."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from minibert.errors import ConfigError
-from minibert.files import write_json
+from minibert.fields import from_json
+from minibert.files import read_object, write_json
 
 
 @dataclass
@@ -18,7 +18,7 @@ class TrainerState:
     global_step: int = 0
     max_steps: int = 0
     num_train_epochs: int = 0
-    log_history: list[dict[str, float]] = field(default_factory=list)
+    log_history: list[dict[str, Any]] = field(default_factory=list)
     best_metric: float | None = None
     best_global_step: int | None = None
     best_model_checkpoint: str | None = None
@@ -30,8 +30,8 @@ class TrainerState:
 
     @classmethod
     def load_from_json(cls, path: str | Path) -> Self:
-        """Read what `save_to_json` wrote."""
-        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        """Read what `save_to_json` wrote. Raises `CheckpointError` if it is something else."""
+        return from_json(cls, read_object(Path(path), much=True), str(path))
 
 
 @dataclass

@@ -4,13 +4,17 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
-from minibert.files import write_whole
+from minibert.errors import CheckpointError
+from minibert.fields import check_type, from_json
+from minibert.files import LARGEST_LIST, read_text, write_whole
+from minibert.json_text import parse
 from minibert.models.base import Losses
 
 LOG = "log.jsonl"
@@ -22,14 +26,16 @@ def main_part(record: dict[str, Any], prefix: str = "") -> str | None:
     return next((name for name in BY_TOKEN if f"{prefix}{name}_loss" in record), None)
 
 
+@dataclass
 class Window:
     """Sums over the steps since the last logged one."""
 
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
-        self.steps = self.tokens = 0
-        self.loss = self.grad_norm = 0.0
-        self.parts: dict[str, list[float]] = {}  # name -> [loss times targets, correct, targets]
+    start: float = field(default_factory=time.perf_counter)
+    steps: int = 0
+    tokens: int = 0
+    loss: float = 0.0
+    grad_norm: float = 0.0
+    parts: dict[str, list[float]] = field(default_factory=dict)  # name -> [loss times targets, correct, targets]
 
     def add(self, losses: Losses, grad_norm: float, tokens: int) -> None:
         """Count one step."""
@@ -48,10 +54,15 @@ class Window:
         return {**values, "start": values["start"] - time.perf_counter()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the window again; its time goes on."""
-        window = cls()
-        vars(window).update({**values, "start": time.perf_counter() + values["start"]})
+    def from_dict(cls, values: Any, where: str = "window") -> Self:
+        """Return the window again; its time goes on.
+
+        Raises `CheckpointError`, which says `where`, if it is not what `to_dict` returned.
+        """
+        window = from_json(cls, values, where)
+        if any(len(sums) != 3 for sums in window.parts.values()):
+            raise CheckpointError(f"{where}: each of `parts` must be three numbers")
+        window.start += time.perf_counter()
         return window
 
     @contextmanager
@@ -148,11 +159,28 @@ def _line(record: dict[str, Any]) -> str:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Return the records of a run's `log.jsonl`; a last line that was cut off is left out."""
-    records = []
-    for line in (folder / LOG).read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
+    """Return the records of a run's `log.jsonl`; a last line that was cut off is left out.
+
+    Raises
+    ------
+    CheckpointError
+        It cannot be read, or one of its lines is no record.
+    """
+    path, records = folder / LOG, []
+    *lines, last = read_text(path, largest=LARGEST_LIST).split("\n")
+    for number, line in enumerate(lines, 1):
+        records.append(_record(line, f"{path}, line {number}"))
+    with suppress(CheckpointError):
+        records.append(_record(last, str(path)))
     return records
+
+
+def _record(line: str, where: str) -> dict[str, Any]:
+    """Return the record of a line, whose numbers are numbers: what reads the log computes with them."""
+    record = parse(line, where, CheckpointError)
+    if not isinstance(record, dict) or not isinstance(record.get("step"), int):
+        raise CheckpointError(f"{where}: not a record, which has a `step`")
+    for name, value in record.items():
+        if name == "step" or name.endswith(("loss", "accuracy", "perplexity")):
+            check_type(name, value, float, where)
+    return record

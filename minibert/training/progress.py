@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from minibert.errors import CheckpointError
+from minibert.fields import check_type, from_json
 from minibert.models.base import Losses
 from minibert.training.log import Window
 from minibert.training.spikes import GradientNorms
@@ -37,7 +39,14 @@ class Progress:
         return {**vars(self), **more}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], threshold: float = 0.0) -> Self:
-        """Return the value again; `threshold` is that of `GradientNorms`."""
-        window, norms = Window.from_dict(values["window"]), GradientNorms(threshold, values["norms"])
-        return cls(**{**values, "window": window, "norms": norms})
+    def from_dict(cls, values: dict[str, Any], threshold: float = 0.0, where: str = "progress") -> Self:
+        """Return the value again; `threshold` is that of `GradientNorms`.
+
+        Raises `CheckpointError`, which says `where`, if it is not what `to_dict` returned.
+        """
+        window, norms = Window.from_dict(values.get("window"), where), values.get("norms")
+        check_type("norms", norms, list[float], where)
+        progress = from_json(cls, {**values, "window": window, "norms": GradientNorms(threshold, norms)}, where)
+        if min(progress.step, progress.taken, progress.skipped_in_a_row) < 0:
+            raise CheckpointError(f"{where}: a number of steps is negative")
+        return progress

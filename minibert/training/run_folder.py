@@ -1,13 +1,12 @@
 """The folder of a run: where it may be, and what it must hold."""
 
 import itertools
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minibert.errors import CheckpointError, ConfigError
+from minibert.errors import ConfigError
 from minibert.training.log import LOG
 
 ARGUMENTS = "training_args.json"
@@ -87,25 +86,6 @@ def _move_run(source: Path, target: Path) -> None:
         shutil.rmtree(checkpoint)
     for checkpoint in source.glob(CHECKPOINTS):
         checkpoint.rename(target / checkpoint.name)
-
-
-def read_arguments(folder: Path) -> dict:
-    """Return the arguments of a finished or running run.
-
-    Raises
-    ------
-    CheckpointError
-        If the folder is not one of a run.
-    """
-    path = folder / ARGUMENTS
-    if not path.is_file():
-        raise CheckpointError(
-            f"{folder}: not a run folder, it has no {ARGUMENTS}; give the folder that pretrain printed"
-        )
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not valid JSON ({error})") from error
 
 
 def _has_saved(folder: Path) -> bool:

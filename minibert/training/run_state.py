@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from minibert.errors import CheckpointError
+from minibert.fields import check_type, from_json, short
 from minibert.files import read_object, write_json, write_whole
 from minibert.frozen import trainable
 from minibert.models.base import Model
@@ -37,6 +38,18 @@ from minibert.tree import copy_into, flatten
 OPTIMIZER, PARAMETERS = "optimizer.safetensors", "parameters.safetensors"
 PROGRESS, STATE = "progress.json", "trainer_state.json"
 FORMAT = 1
+
+
+@dataclass
+class Place:
+    """What `progress.json` holds: where a run is."""
+
+    format: int
+    optimizer: dict[str, int]  # {"t"}
+    schedule: dict[str, float]  # {"step", "learning_rate"}
+    data: dict[str, Any]  # of `Feed.place`
+    random: dict[str, Any]
+    progress: dict[str, Any]  # of `Progress.to_dict`
 
 
 @dataclass
@@ -66,15 +79,15 @@ class Run:
         if not _has_our_format(self.model):
             _write_tensors(folder / PARAMETERS, flatten(trainable(self.model.params)))
         _write_tensors(folder / OPTIMIZER, self.optimizer.state())
-        values = {
-            "format": FORMAT,
-            "optimizer": {"t": self.optimizer.t},
-            "schedule": {"step": progress.step, "learning_rate": self.optimizer.lr},
-            "data": self.feed.place(),
-            "random": {name: self.arguments.get(name) for name in ("seed", "data_seed")},
-            "progress": progress.to_dict(),
-        }
-        write_json(folder / PROGRESS, values)
+        place = Place(
+            format=FORMAT,
+            optimizer={"t": self.optimizer.t},
+            schedule={"step": progress.step, "learning_rate": self.optimizer.lr},
+            data=self.feed.place(),
+            random={name: self.arguments.get(name) for name in ("seed", "data_seed")},
+            progress=progress.to_dict(),
+        )
+        write_json(folder / PROGRESS, vars(place))
         self.state.save_to_json(folder / STATE)
         write_json(folder / ARGUMENTS, self.arguments)
 
@@ -95,31 +108,42 @@ class Run:
         CheckpointError
             If the checkpoint is of another model, or not one of a run.
         """
-        values = read_object(folder / PROGRESS)
-        try:
-            if values["format"] != FORMAT:
-                raise CheckpointError(
-                    f"{folder / PROGRESS}: has format {values['format']!r}, this version reads {FORMAT}"
-                )
-            progress = Progress.from_dict(values["progress"], threshold)
-            params = self.model.params if _has_our_format(self.model) else trainable(self.model.params)
-            copy_into(flatten(params), parameters_in(folder, self.model), str(folder))
-            means = {name: tensor.values() for name, tensor in read_tensors(folder / OPTIMIZER).items()}
-            self.optimizer.load_state(means, values["optimizer"]["t"])
-            self.optimizer.lr = values["schedule"]["learning_rate"]
-            self.feed.go_to(values["data"], same_data)
-            self._read_state(folder)
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{folder / PROGRESS}: not what minibert writes ({error!r})") from error
+        place, where = read_place(folder), str(folder / PROGRESS)
+        progress = Progress.from_dict(place.progress, threshold, where)
+        state = TrainerState.load_from_json(folder / STATE)
+        params = self.model.params if _has_our_format(self.model) else trainable(self.model.params)
+        copy_into(flatten(params), parameters_in(folder, self.model), str(folder))
+        means = {name: tensor.values() for name, tensor in read_tensors(folder / OPTIMIZER).items()}
+        self.optimizer.load_state(means, place.optimizer["t"])
+        self.optimizer.lr = place.schedule["learning_rate"]
+        self.feed.go_to(place.data, same_data)
+        self._take_over(state, folder)
         return progress
 
-    def _read_state(self, folder: Path) -> None:
+    def _take_over(self, saved: TrainerState, folder: Path) -> None:
         """The state is filled in place: callbacks hold on to it. The best checkpoint may have moved with this one."""
-        saved = TrainerState.load_from_json(folder / STATE)
         for field in fields(saved):
             setattr(self.state, field.name, getattr(saved, field.name))
         if saved.best_model_checkpoint:
             self.state.best_model_checkpoint = str(folder.parent / Path(saved.best_model_checkpoint).name)
+
+
+def read_place(folder: Path) -> Place:
+    """Return what `progress.json` of a checkpoint says. Raises `CheckpointError` if it is not what `Run` writes."""
+    path = folder / PROGRESS
+    values = read_object(path)
+    if values.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: has format {short(values.get('format'))}, this version reads {FORMAT}")
+    place = from_json(Place, values, str(path))
+    for name, value in (
+        *(("optimizer.t", place.optimizer.get("t")), ("schedule.step", place.schedule.get("step"))),
+        *(("data.epoch", place.data.get("epoch")), ("data.taken", place.data.get("taken"))),
+    ):
+        check_type(name, value, int, str(path))
+        if value < 0:
+            raise CheckpointError(f"{path}: {name} must not be negative, but is {value}")
+    check_type("schedule.learning_rate", place.schedule.get("learning_rate"), float, str(path))
+    return place
 
 
 def parameters_in(folder: Path, model: Any) -> dict[str, np.ndarray]:

@@ -72,11 +72,14 @@ def check_folder(folder: Path) -> None:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
             raise CheckpointError(f"{folder / MANIFEST}: damaged, it lists {name!r:.100}")
-        if not (folder / path).is_file():
+        if not os.path.isfile(folder / path):
             raise CheckpointError(f"{folder / path}: missing, though {MANIFEST} lists it")
+        size = (folder / path).stat().st_size
+        if not isinstance(about, dict) or about.get("size") != size:
+            raise CheckpointError(f"{folder / path}: damaged, {MANIFEST} says {about!r:.150}, but it has {size} bytes")
         found[name] = _about(folder / path)
         if found[name] != about:
-            raise CheckpointError(f"{folder / path}: damaged, {MANIFEST} says {about!s:.150}, but it has {found[name]}")
+            raise CheckpointError(f"{folder / path}: damaged, {MANIFEST} says {about!r:.150}, but it has {found[name]}")
     if (folder / MANIFEST).read_bytes() != _manifest(found):
         raise CheckpointError(f"{folder / MANIFEST}: damaged, it is not as it was written")
 
@@ -126,6 +129,7 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def _about(path: Path) -> dict[str, Any]:
+    """Size and sum of a file."""
     try:
         with path.open("rb") as file:
             return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -73,7 +73,7 @@ def test_folders_that_are_no_adapter_and_adapters_that_are_no_model(tmp_path):
 def test_damaged_descriptions(content, tmp_path):
     get_peft_model(bert(), LoraConfig()).save_pretrained(tmp_path)
     (tmp_path / "adapter_config.json").write_text(content)
-    with pytest.raises(CheckpointError, match="peft_type"):
+    with pytest.raises(CheckpointError, match=r"adapter_config\.json: (not valid JSON|expected)|peft_type"):
         PeftModel.from_pretrained(bert(), tmp_path)
 
 

@@ -63,7 +63,6 @@ def test_a_missing_shard_is_named(saved):
         "..\\m.safetensors",
         "C:m.safetensors",
         "x",
-        3,
     ],
 )
 def test_a_shard_may_not_leave_the_folder(saved, name):
@@ -83,6 +82,7 @@ def test_a_shard_may_not_leave_the_folder(saved, name):
         ("[]", "expected a JSON object, found list"),
         ("{}", "expected JSON with a `weight_map`"),
         ('{"weight_map": 3}', "expected JSON with a `weight_map`"),
+        ('{"weight_map": {"a": 3}}', "expected JSON with a `weight_map`"),
         ('{"weight_map": {"a": []}}', "expected JSON with a `weight_map`"),
     ],
 )

@@ -133,7 +133,7 @@ def test_what_cannot_be_encoded(sentences, batch_size, error, message):
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("modules.json", "{", "expected a list of modules"),
+        ("modules.json", "{", "not valid JSON"),
         ("modules.json", '[{"type": "x.Dense", "path": ""}]', "modules are Dense"),
         ("modules.json", "null", "expected a list of modules"),
         ("1_Pooling/config.json", '{"pooling_mode_max_tokens": true}', "pools by max_tokens"),

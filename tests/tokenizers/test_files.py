@@ -179,7 +179,7 @@ def test_only_panics_and_exceptions_are_explained():
     [
         ("tokenizer.json", "", "not valid JSON"),
         ("tokenizer.json", '{"model": {"vocab": {"a": 0', "not valid JSON"),
-        ("tokenizer.json", "[]", "not a JSON object but a list"),
+        ("tokenizer.json", "[]", "expected a JSON object, found list"),
         ("tokenizer.json", "[" * 100_000, "not valid JSON"),
         ("tokenizer.json", "{}", "not a tokenizer file"),
         ("tokenizer.json", '{"a": 1, "a": 2}', "'a' stands in one object twice"),

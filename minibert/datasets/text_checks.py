@@ -1,18 +1,17 @@
-"""Values and strings out of JSON, checked."""
+"""Strings out of files, checked, and names of columns for a message."""
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 from minibert.errors import DataError
 
+MOST_COLUMNS = 10_000
+SHOWN = 10  # names in a message
 
-def parse(text: str, where: str) -> Any:
-    """Return the value of a JSON text."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        why = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
-        raise DataError(f"{where}: not valid JSON ({why})") from error
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names of columns for a message: a file may hold any number."""
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
 def check_text(text: Any, where: str) -> str:
