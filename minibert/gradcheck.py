@@ -120,12 +120,9 @@ def op_gradients(forward: Callable, backward: Callable, *args, seed: int = 0) ->
     Raises
     ------
     DataError
-        If a gradient has another shape than its argument.
+        If a gradient is missing, or has another shape than its argument.
     """
     loss, inputs, grads = _op_case(forward, backward, args, seed)
-    for name, x in inputs.items():
-        if np.shape(grads[name]) != x.shape:
-            raise DataError(f"d{name} has shape {np.shape(grads[name])}, but {name} has {x.shape}: they must be equal")
     numeric = numeric_gradients(loss, inputs)
     return {n: (grads[n], numeric[n], relative_errors(grads[n], numeric[n])) for n in inputs}
 
@@ -144,6 +141,12 @@ def _op_case(forward: Callable, backward: Callable, args: tuple, seed: int) -> t
     dy = _generator(seed).normal(size=np.shape(y))
     grads = backward(dy, cache)
     grads = [g for g in (grads if isinstance(grads, tuple) else (grads,)) if g is not None]
+    if len(grads) != len(inputs):
+        wanted = ", ".join(f"d{name}" for name in inputs)
+        raise DataError(f"backward must return {wanted} (arrays, in this order), but returned {len(grads)} arrays")
+    for name, x, grad in zip(inputs, inputs.values(), grads, strict=True):
+        if np.shape(grad) != x.shape:
+            raise DataError(f"d{name} has shape {np.shape(grad)}, but {name} has {x.shape}: they must be equal")
 
     def loss(moved: Tree) -> float:
         return np.sum(dy * forward(*(moved.get(n, a) for n, a in zip(names, args, strict=False)))[0])

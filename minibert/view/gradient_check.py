@@ -35,7 +35,7 @@ def gradient_check_view(forward: Callable, backward: Callable, *args: Any, seed:
     Raises
     ------
     DataError
-        If a gradient has another shape than its argument.
+        If a gradient is missing, or has another shape than its argument.
     """
     windows = Windows(SHOWN, {})
     gradients = [

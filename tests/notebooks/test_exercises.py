@@ -42,3 +42,17 @@ def test_a_wrong_backward_is_told_the_element_and_the_measured_slope(capsys):
 
     check_backward(2, ops.tanh, only_the_last_is_wrong, X)
     assert "not yet: dx[0, 2] is" in capsys.readouterr().out
+
+
+def test_a_gradient_of_another_shape_is_not_yet_right(capsys):
+    check_backward(2, ops.tanh, lambda dy, cache: ops.tanh_backward(dy, cache).T, X)
+    assert (
+        capsys.readouterr().out == "Exercise 2: not yet: dx has shape (3, 1), but x has (1, 3): they must be equal.\n"
+    )
+
+
+def test_a_missing_gradient_is_named(capsys):
+    bias = np.zeros(3)
+    check_backward(3, ops.linear, lambda dy, cache: (dy, dy), X, np.eye(3), bias)
+    said = capsys.readouterr().out
+    assert "not yet: backward must return dx, dweight, dbias (arrays, in this order), but returned 2 arrays" in said

@@ -66,3 +66,8 @@ def test_numbers_that_are_none_are_wrong():
 def test_a_gradient_of_another_shape_is_named():
     with pytest.raises(DataError, match=r"dweight has shape \(7, 5\), but weight has \(5, 7\)"):
         gradient_check_view(linear, transposed, X, WEIGHT, BIAS)
+
+
+def test_a_backward_that_is_not_written_yet():
+    with pytest.raises(DataError, match=r"must return dx, dweight, dbias .*, but returned 0 arrays"):
+        gradient_check_view(linear, lambda dy, cache: None, X, WEIGHT, BIAS)
