@@ -17,7 +17,7 @@ from minibert.finetuning.peft_config import LoraConfig, PeftConfig
 from minibert.finetuning.prompt_tuning import PROMPT
 from minibert.frozen import is_frozen, trainable
 from minibert.models.base import Model
-from minibert.models.names import fill
+from minibert.models.names import fill, numbers_in
 from minibert.models.safetensors_file import Stored
 from minibert.tree import Tree, flatten, tree_items, unflatten
 
@@ -79,9 +79,9 @@ def from_peft(model: Model, config: PeftConfig, tensors: dict[str, Stored]) -> T
         if is_frozen(leaf):
             continue
         if is_low_rank(name):
-            new = tensors[names[name]].values().T
+            new = numbers_in(tensors[names[name]], leaf.dtype).T
         else:
-            new = tensors["prompt_embeddings"].values() if name == PROMPT else found[name]
+            new = numbers_in(tensors["prompt_embeddings"], leaf.dtype) if name == PROMPT else found[name]
         flat[name] = np.array(new, leaf.dtype, order="C")
     return unflatten(flat)
 

@@ -93,15 +93,32 @@ def renamed(tensors: dict[str, Stored], canonical: Callable[[str], str]) -> dict
 
 
 def fill(like: Tree, flat: dict[str, list[Stored]], transposed: bool = True) -> Tree:
-    """Return `like` with the tensors of `flat` in their places, as arrays of its dtype."""
+    """Return `like` with the tensors of `flat` in their places, as arrays of its dtype.
+
+    Raises
+    ------
+    CheckpointError
+        If a number is not finite, in the file or as a number of that dtype.
+    """
 
     def read(name: str, leaf: np.ndarray) -> np.ndarray:
-        parts = [tensor.values() for tensor in flat[name]]
+        parts = [numbers_in(tensor, leaf.dtype) for tensor in flat[name]]
         if transposed and name.endswith(".weight"):
             parts = [part.T for part in parts]
         return np.concatenate(parts, axis=-1, out=np.empty(leaf.shape, leaf.dtype), casting="same_kind")
 
     return unflatten({name: read(name, leaf) if name in flat else leaf for name, leaf in tree_items(like)})
+
+
+def numbers_in(tensor: Stored, dtype: np.dtype) -> np.ndarray:
+    """Return the numbers of a tensor. Raises `CheckpointError` if one of them is not finite as a `dtype`."""
+    values, most = tensor.values(), float(np.finfo(dtype).max)
+    if not (-most <= float(values.min()) and float(values.max()) <= most):  # NaN is not within anything
+        raise CheckpointError(
+            f"{tensor.path}: the weights hold numbers that are not finite: {tensor.name} has some; they are of a "
+            "training that went wrong, or damaged: take an earlier checkpoint"
+        )
+    return values
 
 
 def _check_shapes(tensors: list[Stored], expected: tuple[int, ...]) -> None:

@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import minibert
 from minibert.data.tokenizer_byte_bpe import train_byte_bpe
@@ -58,6 +60,11 @@ def shard_outside(folder):
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
+def not_finite(folder):
+    tensors = load_file(folder / "model.safetensors")
+    save_file({name: tensor * np.nan for name, tensor in tensors.items()}, folder / "model.safetensors")
+
+
 def template(folder):
     content = json.loads((folder / "tokenizer.json").read_text())
     special = {"SpecialToken": {"id": "[NO]", "type_id": 0}}
@@ -68,6 +75,7 @@ def template(folder):
 WEIGHTS = [  # what `info` does not read
     (cut, "not a readable safetensors file"),
     (absurd_header, "header too large"),
+    (not_finite, "the weights hold numbers that are not finite"),
     (pickle, "a pickle can run any code"),
     (shard_outside, "'../x.safetensors' is not the name of a safetensors file in the same folder"),
     (template, "[NO]"),

@@ -11,7 +11,8 @@ from minibert import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from minibert.errors import CheckpointError, ConfigError
 from minibert.finetuning.features import remember_features
 from minibert.finetuning.methods import adapt
-from minibert.tree import flatten
+from minibert.frozen import is_frozen
+from minibert.tree import flatten, tree_map
 
 PROMPT = PromptTuningConfig(num_virtual_tokens=2)
 
@@ -51,6 +52,15 @@ def test_an_adapter_made_for_another_model(made_for, config, other, message, tmp
         PeftModel.from_pretrained(model, tmp_path)
     assert "\n" not in str(error.value)
     assert model.params is before
+
+
+@pytest.mark.parametrize("config", [LoraConfig(r=2), PROMPT])
+def test_adapters_that_are_not_finite(config, tmp_path):
+    adapter = get_peft_model(bert(), config)
+    adapter.params = tree_map(lambda leaf: leaf if is_frozen(leaf) else np.full_like(leaf, np.nan), adapter.params)
+    adapter.save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="numbers that are not finite"):
+        PeftModel.from_pretrained(bert(), tmp_path)
 
 
 def test_folders_that_are_no_adapter_and_adapters_that_are_no_model(tmp_path):

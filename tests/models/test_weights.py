@@ -114,6 +114,19 @@ def test_weights_in_float16_are_converted(saved):
         np.testing.assert_array_equal(opened[name], array.astype(np.float16))
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e39, -1e39])
+def test_numbers_that_are_not_finite_as_float32_are_refused(saved, number):
+    """1e39 is finite in the file, which holds float64, and as float64, but not as float32."""
+    _, folder = saved
+    tensors = {name: tensor.astype(np.float64) for name, tensor in load_file(folder / "model.safetensors").items()}
+    tensors["transformer.h.1.ln_2.bias"][1] = number
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"hold numbers that are not finite: transformer\.h\.1\.ln_2\.bias"):
+        GPT2LMHeadModel.from_pretrained(folder)
+    if np.isfinite(number):
+        assert GPT2LMHeadModel.from_pretrained(folder, dtype="float64").params
+
+
 def write_bfloat16(path, tensors):
     """A safetensors file by its definition: length of the header, header, the upper halves of float32 numbers."""
     header, data = {}, b""
