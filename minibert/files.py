@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from minibert.errors import CheckpointError, MinibertError
+from minibert.errors import CheckpointError, ConfigError, MinibertError
 from minibert.json_text import MOST_VALUES, parse
 from minibert.units import bytes_text
 
@@ -23,6 +23,16 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: str | Path) -> Path:
+    """Return a folder to write into, made if it is not there. Raises `ConfigError` if it cannot be one."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConfigError(f"{folder}: is a file, or lies in one: give the name of a folder") from error
+    return folder
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from minibert.errors import CheckpointError, ConfigError
-from minibert.files import write_whole
+from minibert.files import make_folder, write_whole
 from minibert.finetuning.lora import TARGETS, add_lora, ends_with, is_low_rank, merge, thaw_all
 from minibert.finetuning.peft_config import (
     CONFIG,
@@ -183,8 +183,7 @@ class PeftModel(Model):
         from safetensors.numpy import save
 
         self.unmerge_adapter()
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(folder)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
         text = self.peft_config.to_json(**self._facts())
         write_whole(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors, metadata={"format": "pt"})))

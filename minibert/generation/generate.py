@@ -14,7 +14,11 @@ from minibert.generation.settings import GenerationSettings, settings_of
 
 
 def generate(
-    model: Any, input_ids: ArrayLike, max_new_tokens: int, attention_mask: ArrayLike | None = None, **options: Any
+    model: Any,
+    input_ids: ArrayLike,
+    max_new_tokens: int | None = None,
+    attention_mask: ArrayLike | None = None,
+    **options: Any,
 ) -> np.ndarray:
     """Continue texts, and return them with what was written.
 
@@ -25,7 +29,7 @@ def generate(
     input_ids : (B, T) integers
         The prompts; those of different lengths padded on the left.
     max_new_tokens : int
-        At most so many new tokens.
+        At most so many new tokens. It must be given: there is no number that suits all.
     attention_mask : (B, T), optional
         1 where there is a token, 0 where there is padding. What each text becomes does not depend on the others.
     temperature : float
@@ -69,7 +73,11 @@ def generate(
 
 
 def stream(
-    model: Any, input_ids: ArrayLike, max_new_tokens: int, attention_mask: ArrayLike | None = None, **options: Any
+    model: Any,
+    input_ids: ArrayLike,
+    max_new_tokens: int | None = None,
+    attention_mask: ArrayLike | None = None,
+    **options: Any,
 ) -> Iterator[np.ndarray]:
     """Yield the new tokens as they are written, (B * num_return_sequences,) each time: see `generate`."""
     s = settings_of(max_new_tokens, options)

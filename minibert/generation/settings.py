@@ -82,8 +82,11 @@ class GenerationSettings:
                     raise ConfigError(f"{name} is {id}, but must be within 0..{vocab_size - 1}")
 
 
-def settings_of(max_new_tokens: int, options: dict[str, Any]) -> GenerationSettings:
+def settings_of(max_new_tokens: int | None, options: dict[str, Any]) -> GenerationSettings:
     """Return the arguments of a call of `generate`. Raises `ConfigError` if there is no such option, too."""
+    if max_new_tokens is None:
+        instead = ", instead of max_length, which would count the prompt too" if "max_length" in options else ""
+        raise ConfigError(f"max_new_tokens is missing: say how many tokens to write{instead}")
     known = [field.name for field in fields(GenerationSettings)]
     if unknown := sorted(options.keys() - set(known)):
         raise ConfigError(f"generate has no option {unknown[0]!r}: there are {', '.join(known)}")

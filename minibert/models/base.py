@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from minibert.blocks.losses import LossPart
 from minibert.dispatch import backward_once
 from minibert.errors import CheckpointError, ConfigError, DataError
-from minibert.files import write_whole
+from minibert.files import make_folder, write_whole
 from minibert.frozen import trainable, wanted
 from minibert.models.config import Config
 from minibert.models.names import Loaded, NameTable, fill, from_hf, to_hf
@@ -155,13 +155,15 @@ class Model:
         ------
         DataError
             If the tokenizer has ids that the model does not have.
+        ConfigError
+            If there is a file of that name.
         """
         from safetensors.numpy import save
 
         if tokenizer is not None:
             check_vocabulary(len(tokenizer), self.config)
-        folder, tensors = Path(folder), {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
-        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
+        folder = make_folder(folder)
         self.config.save_pretrained(folder, architectures=[type(self).__name__], dtype=self.dtype.name)
         write_whole(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors, metadata={"format": "pt"})))
         if tokenizer is not None:

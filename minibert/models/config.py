@@ -1,6 +1,7 @@
 """What all model configurations share: reading, writing and checking `config.json`."""
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,16 @@ class Config:
     model_type: ClassVar[str]
     sizes: ClassVar[dict[str, dict[str, int]]] = {}  # the released sizes by name
     fixed: ClassVar[dict[str, Any]] = {}  # fields of `config.json` of which only this value is computed here
+
+    def __new__(cls, *args: Any, **values: Any) -> Self:
+        """Explain a field that there is not: a `TypeError` of Python would name neither it nor what was meant."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        if unknown := [name for name in values if name not in names]:
+            close = difflib.get_close_matches(unknown[0], names, n=1)
+            raise ConfigError(
+                f"{cls.__name__} has no field {unknown[0]!r}" + "".join(f"; did you mean {name}?" for name in close)
+            )
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -65,8 +76,6 @@ class Config:
                     f"{name} is {short(values[name])}: models of this kind are not supported, only {value!r}"
                 )
         known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := changes.keys() - known:
-            raise ConfigError(f"{cls.__name__} has no field {sorted(unknown)[0]!r}")
         return cls(**{name: value for name, value in values.items() if name in known} | changes)
 
     @classmethod

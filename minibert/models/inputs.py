@@ -9,6 +9,17 @@ from minibert.errors import DataError
 from minibert.ops import IGNORE_INDEX
 
 
+def array_of(name: str, rows: ArrayLike) -> np.ndarray:
+    """Return `rows` as an array. Raises `DataError` if they have different lengths."""
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise DataError(
+            f"{name} has rows of different lengths: pad them, as a tokenizer does with padding=True, and give the "
+            "attention_mask that it returns too"
+        ) from error
+
+
 def check_ids(name: str, ids: ArrayLike, size: int, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Return `ids` as an array of integers in 0..size-1, (B, T) or of the given shape.
 
@@ -17,7 +28,7 @@ def check_ids(name: str, ids: ArrayLike, size: int, shape: tuple[int, ...] | Non
     DataError
         If it is not of integers, has another shape, or an id out of range: which, where, and the range.
     """
-    array = np.asarray(ids)
+    array = array_of(name, ids)
     if array.size == 0 or array.dtype.kind not in "iu":
         raise DataError(f"{name} must hold integers, at least one; got {array.dtype} of shape {array.shape}")
     if shape is None and array.ndim != 2:
@@ -32,7 +43,7 @@ def check_ids(name: str, ids: ArrayLike, size: int, shape: tuple[int, ...] | Non
 
 def check_labels(name: str, labels: ArrayLike, size: int, shape: tuple[int, ...]) -> np.ndarray:
     """Like `check_ids`, but -100, which marks a position that is no target, is allowed too."""
-    array = np.asarray(labels)
+    array = array_of(name, labels)
     if array.shape != shape:
         raise DataError(f"{name} must have shape {shape}; got {array.shape}")
     if array.dtype.kind not in "iu":
@@ -66,11 +77,14 @@ def check_classes(targets: np.ndarray) -> None:
 
 def check_mask(attention_mask: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     """Return an attention mask (B, T) of 1 (token) and 0 (padding) as booleans. Raises `DataError`."""
-    mask = np.asarray(attention_mask)
+    mask = array_of("attention_mask", attention_mask)
     if mask.shape != shape:
         raise DataError(f"attention_mask must have the shape of input_ids, {shape}; got {mask.shape}")
     if mask.dtype.kind not in "biuf":
         raise DataError(f"attention_mask must hold 1 (token) and 0 (padding); got {mask.dtype}")
+    if len(odd := np.argwhere((mask != 0) & (mask != 1))):
+        row, column = map(int, odd[0])
+        raise DataError(f"attention_mask[{row}, {column}] is {mask[row, column]}, but must be 1 (token) or 0 (padding)")
     return mask.astype(bool)
 
 

@@ -76,6 +76,14 @@ NOT_HERE: dict[str, tuple] = {
 }
 
 
+LOGS = "the log is log.jsonl in output_dir, and a TrainerCallback's on_log is told each line"
+INSTEAD = {  # beginning of a name -> what there is instead
+    "report_to": LOGS, "run_name": LOGS, "project": LOGS, "trackio": LOGS,
+    "hub": "nothing is uploaded", "push_to_hub": "nothing is uploaded",
+    "optim": "the optimizer is AdamW", "neftune": "no noise is added",
+}  # fmt: skip
+
+
 def known_arguments(given: dict[str, Any], names: Iterable[str], owner: str) -> dict[str, Any]:
     """Return the arguments that `owner` has, without those that ask for nothing (`report_to="none"`).
 
@@ -99,6 +107,7 @@ def _explanation(name: str, value: Any, names: set[str], owner: str) -> str:
     if name in REMOVED:
         return f"{owner}: {name} is gone: {REMOVED[name]}; leave it out"
     if name in NOT_HERE:
-        return f"{owner}: {name}={value!r} is not possible with minibert, which computes on a CPU: leave it out"
+        instead = next((text for start, text in INSTEAD.items() if name.startswith(start)), "it computes on a CPU")
+        return f"{owner}: {name}={value!r} is not possible with minibert: {instead}; leave it out"
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     return f"{owner} has no {name}" + (f"; did you mean {' or '.join(close)}?" if close else "")

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 
 from minibert.errors import ConfigError
-from minibert.training.argument_names import known_arguments
+from minibert.training.argument_names import NOT_HERE, known_arguments
 from minibert.training.schedule import SCHEDULES
 
 STRATEGIES = {
@@ -152,6 +152,12 @@ class TrainingArguments:
     remove_unused_columns: bool = True
     label_names: list | None = None
     disable_tqdm: bool | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Of what is not here, the value that asks for nothing: scripts look up `report_to`."""
+        if name in NOT_HERE:
+            return NOT_HERE[name][0]
+        raise AttributeError(f"{type(self).__name__} has no {name}")
 
     def __post_init__(self) -> None:
         """Fill in what follows from the rest; raise `ConfigError` for what cannot work."""

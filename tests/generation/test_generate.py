@@ -136,6 +136,8 @@ def test_the_last_token_needs_no_position():
         ({"eos_token_id": 23}, r"eos_token_id is 23, but must be within 0\.\.22"),
         ({"eos_token_id": 1.5}, "eos_token_id must be an integer or a list"),
         ({"pad_token_id": -1}, "pad_token_id must be an integer of at least 0"),
+        ({"max_new_tokens": None}, "max_new_tokens is missing: say how many tokens to write$"),
+        ({"max_new_tokens": None, "max_length": 8}, "max_new_tokens is missing: .*, instead of max_length"),
         ({"num_beams": 4}, "generate has no option 'num_beams': there are max_new_tokens, temperature, top_k"),
     ],
 )

@@ -66,6 +66,8 @@ def test_unknown_size_lists_the_known_ones():
         ({"layer_norm_eps": float("nan")}, "layer_norm_eps must be finite"),
         ({"hidden_size": "12"}, "hidden_size must be int"),
         ({"num_hidden_layers": True}, "num_hidden_layers must be int"),
+        ({"hidden_sise": 10}, r"BertConfig has no field 'hidden_sise'; did you mean hidden_size\?"),
+        ({"xyzzy": 10}, "BertConfig has no field 'xyzzy'$"),
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused(change, message):
@@ -192,6 +194,17 @@ def test_broken_checkpoints_are_refused(tmp_path):
         BertModel.from_pretrained(tmp_path)
 
 
+def test_a_folder_to_save_in_that_is_a_file(tmp_path):
+    path, model = tmp_path / "README.md", BertForPreTraining(BertConfig(**SMALL))
+    path.write_text("read me")
+    adapter = minibert.get_peft_model(BertForPreTraining(BertConfig(**SMALL)), minibert.LoraConfig())
+    for save in (model.save_pretrained, adapter.save_pretrained):
+        for folder in (path, path / "inside"):
+            with pytest.raises(ConfigError, match=r"README\.md.*: is a file, or lies in one"):
+                save(folder)
+    assert path.read_text() == "read me"
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
@@ -200,6 +213,8 @@ def test_broken_checkpoints_are_refused(tmp_path):
         ({"input_ids": [1, 2]}, r"input_ids must be \(batch, length\)"),
         ({"input_ids": [[1.5]]}, "must hold integers"),
         ({"input_ids": [[]]}, "at least one"),
+        ({"input_ids": [[1, 2], [1]]}, "input_ids has rows of different lengths: pad them, .* padding=True"),
+        ({"input_ids": [[1, 2]], "attention_mask": [[1, 2]]}, r"attention_mask\[0, 1\] is 2, but must be 1"),
         ({"input_ids": [[1] * 10]}, "has 10 tokens, but the model has positions for 9"),
         ({"input_ids": [[1, 2]], "attention_mask": [[1]]}, "attention_mask must have the shape of input_ids"),
         ({"input_ids": [[1, 2]], "token_type_ids": [[0, 2]]}, r"token_type_ids\[0, 1\] is 2"),

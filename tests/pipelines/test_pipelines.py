@@ -104,6 +104,61 @@ def test_a_task_or_a_folder_that_is_none(gpt2, roberta, tmp_path):
         minibert.pipeline("text-generation", model=gpt2)
 
 
+@pytest.fixture
+def reviews(tmp_path):
+    """Three classes; weights that are large enough to tell texts apart."""
+    tokenizer = train_tokenizer("wordpiece", TEXTS, 60)
+    names = {"id2label": {0: "bad", 1: "fair", 2: "good"}}
+    config = minibert.BertConfig(
+        len(tokenizer), 12, 1, 3, 20, max_position_embeddings=34, initializer_range=0.5, pad_token_id=0, **names
+    )
+    return folder_of(tmp_path / "reviews", minibert.BertForSequenceClassification, config, tokenizer)
+
+
+PAIR = {"text": "A cat sat.", "text_pair": "The dog jumps."}
+
+
+@pytest.mark.parametrize("task", ["text-classification", "sentiment-analysis"])
+def test_text_classification(reviews, task):
+    classify = minibert.pipeline(task, model=reviews)
+    texts = ["A cat sat on the mat.", "The lazy dog jumps over the fox."]
+    first, second = classify(texts)
+    assert classify(texts[0]) == [first]
+    every = classify(texts, top_k=None)
+    assert [labels[0] for labels in every] == [first, second]
+    for labels in every:
+        assert {entry["label"] for entry in labels} == {"bad", "fair", "good"}
+        assert sum(entry["score"] for entry in labels) == pytest.approx(1, rel=1e-6)
+        assert labels == sorted(labels, key=lambda entry: -entry["score"])
+    assert classify(texts[0], top_k=2) == every[0][:2]
+    assert classify([PAIR]) == [classify(PAIR)]
+    assert classify(PAIR, top_k=None) != classify(PAIR["text"], top_k=None)
+    with pytest.raises(DataError, match="the model has positions for 34"):
+        classify("A cat. " * 20)
+    assert classify("A cat. " * 20, truncation=True) == classify("A cat. " * 30, truncation=True)
+    for wrong in (3, {"text": 3}, {"text_pair": "A cat."}):
+        with pytest.raises(DataError, match="a text must be a str"):
+            classify([wrong])
+    with pytest.raises(ConfigError, match="top_k must be a number of labels"):
+        classify("A cat.", top_k=-1)
+
+
+def test_a_model_and_a_tokenizer_instead_of_a_folder(roberta, reviews):
+    model = minibert.RobertaForMaskedLM.from_pretrained(roberta)
+    tokenizer = minibert.AutoTokenizer.from_pretrained(roberta)
+    expected = minibert.pipeline("fill-mask", model=roberta)("A<mask> sat.")
+    for pair in ((model, tokenizer), (model, str(roberta)), (roberta, roberta)):
+        assert minibert.pipeline("fill-mask", model=pair[0], tokenizer=pair[1])("A<mask> sat.") == expected
+    with pytest.raises(ConfigError, match="fill-mask needs the model's tokenizer too: pass tokenizer="):
+        minibert.pipeline("fill-mask", model=model)
+    with pytest.raises(ConfigError, match="fill-mask needs a model: pass model="):
+        minibert.pipeline("fill-mask")
+    with pytest.raises(ConfigError, match=r"called \.\.\.ForSequenceClassification, not RobertaForMaskedLM"):
+        minibert.pipeline("text-classification", model=model, tokenizer=tokenizer)
+    with pytest.raises(CheckpointError, match="has no head of a task"):
+        minibert.pipeline("text-classification", model=roberta)
+
+
 @pytest.mark.parametrize("top_k", [0, 10**6, "3", 2.0, True])
 def test_a_number_of_guesses_that_cannot_be(roberta, top_k):
     with pytest.raises(ConfigError, match=r"top_k must be an integer within 1\.\."):
@@ -117,8 +172,8 @@ def test_an_empty_prompt(gpt2):
 
 @pytest.mark.oracle
 @pytest.mark.slow
-def test_they_answer_as_hugging_face(gpt2, roberta):
-    """Fill-mask: the same guesses with the same scores (float32). Text: the same, greedy."""
+def test_they_answer_as_hugging_face(gpt2, roberta, reviews):
+    """Fill-mask, classes: the same with the same scores (float32). Text: the same, greedy."""
     pytest.importorskip("torch", reason="needs the extra `oracle`")
     transformers = pytest.importorskip("transformers", reason="needs the extra `oracle`")
     for text in ("A<mask> sat on the mat.", "A<mask> sat<mask>."):
@@ -133,3 +188,15 @@ def test_they_answer_as_hugging_face(gpt2, roberta):
     theirs = transformers.pipeline("text-generation", model=str(gpt2))
     ours = minibert.pipeline("text-generation", model=gpt2)
     assert ours("The quick", max_new_tokens=20) == theirs("The quick", max_new_tokens=20, do_sample=False)
+    theirs = transformers.pipeline("text-classification", model=str(reviews))
+    ours = minibert.pipeline("text-classification", model=reviews)
+    for given in ("A cat sat.", ["A cat sat.", "The dog."], PAIR):
+        for options in ({}, {"top_k": None}, {"top_k": 2}):
+            assert flat(ours(given, **options)) == pytest.approx(flat(theirs(given, **options)), rel=1e-5)
+
+
+def flat(found):
+    """The labels and scores in nested lists, by their places."""
+    if isinstance(found, dict):
+        return {found["label"]: found["score"]}
+    return {(i, *np.atleast_1d(key)): score for i, one in enumerate(found) for key, score in flat(one).items()}

@@ -1,7 +1,9 @@
 """Names and defaults of `TrainingArguments`, and what is said about others."""
 
+import copy
 import dataclasses
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -37,9 +39,15 @@ def test_an_unknown_name_is_answered_with_close_ones():
 
 
 def test_what_asks_for_nothing_is_taken_and_what_cannot_be_is_refused():
-    TrainingArguments("out", report_to="none", fp16=False, push_to_hub=False, use_cpu=True, optim="adamw_torch")
-    with pytest.raises(ConfigError, match="fp16=True is not possible"):
+    args = TrainingArguments("out", report_to=[], fp16=False, push_to_hub=False, use_cpu=True, optim="adamw_torch")
+    assert (args.report_to, args.fp16, args.optim) == ("none", False, "adamw_torch")
+    for argument in ("xyzzy", "logging_dir"):
+        assert not hasattr(args, argument)
+    assert copy.copy(args) == pickle.loads(pickle.dumps(args)) == args
+    with pytest.raises(ConfigError, match="fp16=True is not possible with minibert: it computes on a CPU; leave"):
         TrainingArguments("out", fp16=True)
+    with pytest.raises(ConfigError, match=r"report_to='wandb' is not possible with minibert: the log is log\.jsonl"):
+        TrainingArguments("out", report_to="wandb")
     with pytest.raises(ConfigError, match=r"logging_dir is gone: the log is log\.jsonl"):
         TrainingArguments("out", logging_dir="logs")
 
