@@ -17,6 +17,9 @@ from minibert.cli.embed import lines_of_file
 from minibert.cli.task_report import truncation
 from minibert.errors import ConfigError, DataError
 
+MORE = ("pair", "question", "context", "choices")  # options that some models take beside a text
+TAKES = {"question-answering": ("question", "context"), "multiple-choice": ("choices",)}  # task -> which of them
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the model and the texts."""
@@ -71,6 +74,9 @@ def texts_of(args: dict[str, Any]) -> list[str]:
 
 def inputs_of(task: str, pair: str, texts: list[str], args: dict[str, Any]) -> list:
     """Return the texts as inputs of the task."""
+    takes = TAKES.get(task, ("pair",) if pair else ())
+    if odd := [f"--{name}" for name in MORE if args[name] and name not in takes]:
+        raise ConfigError(f"the model was made for {task}, which takes no {' and no '.join(odd)}: leave it out")
     if task == "question-answering":
         if not args["context"].strip():
             raise DataError("the model answers from a text: give it with --context")

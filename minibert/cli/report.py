@@ -20,11 +20,12 @@ from minibert.view.curves import plot_runs
 
 def start(args: PretrainArguments, model: Model, training: TokenCorpus, heldout: TokenCorpus, folder: Path) -> None:
     """Print what is going to be trained on what."""
+    steps = f"{args.max_steps:,} step" + "s" * (args.max_steps > 1)
     print(
         f"{type(model).__name__} ({args.model}, {model.num_parameters():,} parameters, {args.backend}, {args.dtype}) "
         f"on {', '.join(args.corpus)}: {training.n_tokens:,} tokens in {len(training.documents):,} documents to train "
         f"on, {heldout.n_tokens:,} in {len(heldout.documents):,} held out\n"
-        f"{args.max_steps:,} steps of {args.batch_size * args.gradient_accumulation_steps} sequences of up to "
+        f"{steps} of {args.batch_size * args.gradient_accumulation_steps} sequences of up to "
         f"{args.seq_len} tokens; the run folder is {folder}",
         flush=True,
     )

@@ -17,6 +17,7 @@ from minibert.cli.backend import add_backend, compile_ahead
 from minibert.cli.pretrain import pretrain
 from minibert.cli.recipes import resolve_arguments
 from minibert.datasets import load_dataset
+from minibert.errors import ConfigError
 from minibert.files import read_object, write_json
 from minibert.study import starts
 from minibert.study.baseline import run_baseline
@@ -75,7 +76,10 @@ def run(args: dict[str, Any]) -> None:
     folder = Path(args["output_dir"])
     cells = chosen_cells(args["cells"])
     if args["table"]:
-        args = {**args, **read_settings(folder)}
+        settings = read_settings(folder)
+        if args["data"] != settings["data"]:
+            raise ConfigError(f"{folder} holds a study of {settings['data']}, not of {args['data']}")
+        args = {**args, **settings}
     reviews = choose_reviews(load_dataset(args["data"]), args["validation_reviews"], args["test_reviews"])
     if not args["table"]:
         check_settings(folder, {name: args[name] for name in SETTINGS})

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minibert.evaluation.bootstrap import Interval
+from minibert.finetuning.arguments import LORA
 
 if TYPE_CHECKING:
     from minibert.finetuning.arguments import FinetuneArguments
@@ -29,6 +30,11 @@ def prepared_for(prepared: "Prepared", args: "FinetuneArguments") -> str:
     ]
     if prepared.task.kind in ("sequence-classification", "token-classification") and args.task != "regression":
         lines.append(f"labels: {', '.join(prepared.start.names[:20])}" + ", ..." * (len(prepared.start.names) > 20))
+    if args.method == LORA and args.lora_r > model.config.hidden_size:
+        lines.append(
+            f"note: --lora_r {args.lora_r:,} is more than the width of the model, {model.config.hidden_size}: such a "
+            "product is no longer of low rank, and takes more parameters than the weight that it adds to"
+        )
     if prepared.common:
         lines.append(
             f"note: {prepared.common:,} of the {len(prepared.heldout.inputs):,} held-out examples are among those to "

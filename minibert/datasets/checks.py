@@ -45,7 +45,9 @@ def classes(dataset: Dataset, column: str) -> tuple[np.ndarray, ClassLabel]:
     labels = np.array(encoded[column])  # (N,)
     if len(np.unique(labels)) < 2:
         name = feature.int2str(int(labels[0]))
-        raise DataError(f"all {len(labels)} rows are of the class {name!r}: to learn a difference takes two classes")
+        raise DataError(
+            f"all {len(labels)} rows to learn from are of the class {name!r}: to learn a difference takes two classes"
+        )
     return labels, feature
 
 

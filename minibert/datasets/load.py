@@ -122,8 +122,8 @@ def _read(path: Path, kind: str | None, column_names: Sequence[str] | None) -> C
     kind = kind or _format(path)
     if kind is None:
         raise DataError(
-            f"{path}: the suffix tells no format ({', '.join(SUFFIXES)}, also with .gz); rename it, or say "
-            f'load_dataset("csv", data_files="{path.name}")'
+            f"{path}: the suffix tells no format ({', '.join(SUFFIXES)}, also with .gz); give it one that says what it "
+            f'holds, or, from Python, the format: load_dataset("csv", data_files="{path.name}")'
         )
     if column_names is None:
         return FORMATS[kind](path)

@@ -69,7 +69,9 @@ def digits(part: str) -> DatasetDict:
 
 NAMED: dict[str, Named] = {
     "movie-reviews": Named("reviews of films, negative or positive", ("imdb", "rotten-tomatoes", "all"), movie_reviews),
-    "digits": Named("8 x 8 grey pictures of handwritten digits", ("all",), digits),
+    "digits": Named(
+        "8 x 8 grey pictures of handwritten digits, for a network of your own (column image, no text)", ("all",), digits
+    ),
 }
 
 

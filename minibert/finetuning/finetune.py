@@ -19,7 +19,7 @@ from minibert.finetuning.arguments import FEATURES, FinetuneArguments
 from minibert.finetuning.features import forget_features
 from minibert.finetuning.opening import Start, lasting_name, open_to_train
 from minibert.finetuning.predictor import Predictor
-from minibert.finetuning.task_data import Source, load_splits, parts_of, rows_to_measure, without_empty
+from minibert.finetuning.task_data import Source, check_enough, load_splits, parts_of, rows_to_measure, without_empty
 from minibert.finetuning.task_settings import TaskSettings
 from minibert.finetuning.tasks import Encoded, Task, make_task
 from minibert.finetuning.whole_folder import RESULTS
@@ -93,6 +93,7 @@ def prepare(source: str, args: FinetuneArguments) -> Prepared:
     if args.skip_empty:
         kept = [without_empty(part, task) for part in parts]
         parts, skipped = [part for part, _ in kept], sum(number for _, number in kept)
+    check_enough(parts[1], about)
     inputs = [task.inputs(part) for part in parts]
     names = task.label_names(parts[0])
     task.check_batch(args.batch_size, names)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from minibert.datasets.dataset import Dataset
-from minibert.errors import CheckpointError, DataError
+from minibert.errors import CheckpointError
 from minibert.evaluation.bootstrap import Interval
 from minibert.evaluation.task_metrics import intervals
 from minibert.finetuning.predictor import Predictor
-from minibert.finetuning.task_data import Source, rows_to_measure, without_empty
+from minibert.finetuning.task_data import Source, check_enough, rows_to_measure, without_empty
 from minibert.finetuning.task_settings import TaskSettings
 from minibert.finetuning.tasks import Columns, Task, make_task
 
@@ -51,11 +51,10 @@ def examples_of(rows: Dataset, task: Task, names: list[str], about: str, skip_em
     Raises
     ------
     DataError
-        A column, a text or a label is missing, or a label is none that the model knows.
+        A column, a text or a label is missing, a label is none that the model knows, or there is but one row.
     """
     rows, skipped = without_empty(rows, task) if skip_empty else (rows, 0)
-    if not len(rows):
-        raise DataError(f"there is no row to measure on ({about})")
+    check_enough(rows, about)
     return Examples(task.inputs(rows), task.truth(rows, names), about, skipped)
 
 

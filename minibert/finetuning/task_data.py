@@ -9,7 +9,7 @@ from minibert.datasets.dataset import Dataset
 from minibert.datasets.dataset_dict import DatasetDict
 from minibert.datasets.load import load_dataset, take
 from minibert.datasets.named import NAMED
-from minibert.errors import ConfigError
+from minibert.errors import ConfigError, DataError
 from minibert.finetuning.tasks import Task
 
 MEASURED_ON = ("test", "validation")  # the split to measure on, the first that there is
@@ -97,6 +97,13 @@ def rows_to_measure(source: Source, task: Task, split: str = "", seen: Source | 
     if seen is not None and seen.same_rows(source):
         return divided(splits["train"], seen, task)["test"], f"the {seen.heldout:.0%} that were held out from training"
     return splits["train"], "all rows"
+
+
+def check_enough(rows: Dataset, about: str) -> None:
+    """Raise `DataError` if there are not the two rows that an interval takes."""
+    if len(rows) < 2:
+        count = "only one row" if len(rows) else "no row"
+        raise DataError(f"there is {count} to measure on ({about}), but an interval takes at least two rows")
 
 
 def without_empty(rows: Dataset, task: Task) -> tuple[Dataset, int]:

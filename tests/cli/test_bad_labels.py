@@ -71,6 +71,7 @@ def test_empty_texts_can_be_left_out(command, base, tmp_path):
         (["--task", "tokens", "--text_column", "text"], "is no list of words"),
         (["--data", "nosuch.csv"], "no such file or folder"),
         (["--data", ""], "--data is missing"),
+        (["--eval_split", "train[:1]"], "there is only one row to measure on (split train[:1]), but an interval"),
         (["--eval_split", "dev"], "no split 'dev'; there are train"),
         (["--train_split", "train[:0]"], "the dataset has no row"),
         (["--method", "magic"], "magic"),
@@ -101,7 +102,6 @@ def test_no_result_is_overwritten_unasked(command, refuses, trained):
     assert (trained / "adapter_model.safetensors").exists()
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # what overflows, before the loss is no number
 def test_a_run_that_fails_leaves_the_earlier_result(command, trained, tmp_path, monkeypatch):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
     argv = ["finetune", "base", "--data", "films.csv", "--output_dir", "out", "--overwrite"]
@@ -197,6 +197,9 @@ def test_models_that_are_none(refuses, base, tmp_path):
         (["a film", "  "], "text 1 is empty"),
         (["a film", "--batch_size", "0"], "--batch_size must be at least 1"),
         (["--input", "nosuch.txt"], "nosuch.txt"),
+        (["a film", "--pair", "b"], "the model was made for classification, which takes no --pair: leave it out"),
+        (["--question", "who ?", "--context", "anna"], "classification, which takes no --question and no --context"),
+        (["a film", "--choices", "good", "bad"], "classification, which takes no --choices"),
     ],
 )
 def test_texts_to_predict(refuses, trained, argv, message):
@@ -220,6 +223,20 @@ def test_questions_that_are_too_long(command, refuses, base, tmp_path):
     assert "question 0 has 40 tokens, but rows of 40 have room for 23" in error
 
 
+def test_rows_that_are_too_few_to_measure_on(refuses, trained):
+    for argv in (["evaluate", "out"], ["compare", "out"]):
+        error = refuses(*argv, "--data", "films.csv", "--split", "train[:1]")
+        assert "there is only one row to measure on (split train[:1]), but" in error
+        assert "takes at least two rows" in error
+
+
+def test_a_rank_beyond_the_width_is_noted(command, base, tmp_path):
+    write_csv(tmp_path / "films.csv")
+    argv = ["finetune", base, "--data", "films.csv", "--method", "lora", *FEW]
+    assert "--lora_r 25 is more than the width of the model, 24" in command(*argv, "--lora_r", "25").out
+    assert "note" not in command(*argv, "--lora_r", "24").out
+
+
 def test_what_is_measured_on_training_rows_is_said(command, base, tmp_path):
     write_csv(tmp_path / "films.csv")
     write_csv(tmp_path / "other.csv", [("I  loved it", 1), ("something else", 0)])
@@ -234,3 +251,5 @@ def test_answers_without_a_context(command, refuses, base, tmp_path):
     argv = ["--task", "question-answering", "--data", "squad.json", "--eval_data", "squad.json"]
     assert command("finetune", base, *argv, "--output_dir", "out", *FEW).code == 0
     assert "give it with --context" in refuses("predict", "out", "--question", "who ?")
+    error = refuses("predict", "out", "--question", "who ?", "--context", "anna", "--pair", "ben")
+    assert "question-answering, which takes no --pair" in error

@@ -308,7 +308,7 @@ def test_classes_to_learn():
     assert labels.tolist() == [1, 0, 1, 1, 0]
     assert feature.names == ["a", "b"]
     for values, what in [
-        (["a", "a"], "all 2 rows are of the class 'a'"),
+        (["a", "a"], "all 2 rows to learn from are of the class 'a'"),
         (["a", None], "row 1 of column 'label': the label is missing"),
         (["a", ""], "row 1 .* missing"),
         ([None, None], "no label"),

@@ -91,6 +91,14 @@ def test_the_table_alone_runs_nothing(study, tmp_path):
     assert f"{100 * cell['accuracy']:.1f} % [{100 * cell['low']:.1f}, {100 * cell['high']:.1f}]" in row
 
 
+def test_the_table_is_of_the_data_that_was_asked_for(study, data, tmp_path):
+    (tmp_path / "studied").mkdir()
+    (tmp_path / "studied" / "study.json").write_text('{"data": "movie-reviews"}')
+    code, out = study("--table", out="studied")
+    assert code == 2
+    assert f"studied holds a study of movie-reviews, not of {data}" in out.err
+
+
 def test_what_a_method_costs(study, tmp_path):
     """The optimizer keeps two means of each number that trains, and of no other; the table says so."""
     code, out = study("--cells", "minilm/features/100", "--costs")
