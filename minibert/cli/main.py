@@ -7,7 +7,8 @@ from typing import NoReturn
 from jsonargparse import ArgumentParser
 
 import minibert
-from minibert.errors import MinibertError, TrainingStopped
+from minibert.distributed import world
+from minibert.errors import ConfigError, MinibertError, TrainingStopped
 
 COMMANDS = {  # name -> module; a module is imported when the parser is made, so it imports what is heavy in run()
     "pretrain": "pretrain",
@@ -27,6 +28,7 @@ COMMANDS = {  # name -> module; a module is imported when the parser is made, so
     "study": "study",
     "compile": "compile",
 }
+PARALLEL = ("pretrain",)  # may be started by mpiexec on several ranks
 
 
 class Parser(ArgumentParser):
@@ -41,9 +43,12 @@ class Parser(ArgumentParser):
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 2 for a mistake of the user, 128 + signal when interrupted."""
     try:
-        commands = {name: importlib.import_module(f"minibert.cli.{module}") for name, module in COMMANDS.items()}
-        name, arguments = _parse(commands, argv)
-        commands[name].run(arguments)
+        with world() as ranks:
+            commands = {name: importlib.import_module(f"minibert.cli.{module}") for name, module in COMMANDS.items()}
+            name, arguments = _parse(commands, argv)
+            if ranks.size > 1 and name not in PARALLEL:
+                raise ConfigError(f"{name} runs in one process: start it without mpiexec")
+            commands[name].run(arguments)
     except MinibertError as error:
         print(f"minibert: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

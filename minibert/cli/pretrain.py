@@ -23,7 +23,8 @@ from minibert.data.corpora import resolve
 from minibert.data.token_corpus import TokenCorpus
 from minibert.data.tokenizer import save_tokenizer
 from minibert.data.tokens import build_tokens
-from minibert.errors import TrainingError
+from minibert.distributed import ALONE, World, world
+from minibert.errors import ConfigError, TrainingError
 from minibert.evaluation.pretraining import evaluate
 from minibert.files import read_object, write_json
 from minibert.models.base import Model
@@ -55,35 +56,47 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: dict[str, Any]) -> None:
     """Prepare the data, train, and show what was learned."""
     arguments.pop("config", None)
+    ranks = world()
+    if ranks.size > 1 and arguments["dropout"]:
+        raise ConfigError("--dropout is for one rank so far: leave it out")
+    if ranks.size > 1 and "-" in arguments["corpus"]:
+        raise ConfigError("standard input has one reader: write the corpus into a file that every rank can read")
     checkpoint = None
     if arguments["resume_from_checkpoint"]:
-        checkpoint = find_checkpoint(arguments, run_name(arguments))
+        found = "" if ranks.rank else str(find_checkpoint(arguments, run_name(arguments)))
+        checkpoint = Path(ranks.tell(found))
         arguments = with_options_of(checkpoint, arguments)
     args = resolve_arguments(PretrainArguments(**arguments))
     if checkpoint:
         check_changes(read_object(checkpoint / ARGUMENTS), args.to_dict(), HARMLESS, args.allow_change, say)
     with dispatch.backend(args.backend):
-        pretrain(args, checkpoint)
+        pretrain(args, checkpoint, ranks)
 
 
-def pretrain(args: PretrainArguments, checkpoint: Path | None = None) -> None:
+def pretrain(args: PretrainArguments, checkpoint: Path | None = None, ranks: World = ALONE) -> None:
     """Do the same on the active backend."""
-    name = run_name(vars(args))
-    folder = checkpoint.parent if checkpoint else choose_folder(args.output_dir, args.overwrite, name)
+    folder = Path(ranks.tell("" if ranks.rank else str(run_folder(args, checkpoint))))
     keep_freed_memory()
-    tokenizer, corpus = read_corpus(args, checkpoint)
+    with ranks.rank_0_first():
+        tokenizer, corpus = read_corpus(args, checkpoint)
     model = make_model(args, tokenizer)
     training, heldout = corpus.split(args.heldout, args.seed)
     batches = make_batches(args, tokenizer, training, "training")
     examples = make_batches(args, tokenizer, heldout, "held-out")
     report.start(args, model, training, heldout, folder)
-    compile_ahead(args.backend, args.dtype)
-    with nullcontext() if checkpoint else new_run(folder):
-        write_json(folder / ARGUMENTS, args.to_dict())
-        save_tokenizer(tokenizer, folder, model_max_length=args.seq_len)
+    with ranks.rank_0_first():
+        compile_ahead(args.backend, args.dtype)
+    with nullcontext() if checkpoint or ranks.rank else new_run(folder):
+        ranks.once(write_json, folder / ARGUMENTS, args.to_dict())
+        ranks.once(save_tokenizer, tokenizer, folder, model_max_length=args.seq_len)
         with blas_limits(model, args.blas_threads):
-            fit(args, model, tokenizer, batches, examples, folder, checkpoint)
-    report.finish(args, folder, model, tokenizer, heldout)
+            fit(args, model, tokenizer, batches, examples, folder, checkpoint, ranks)
+    ranks.once(report.finish, args, folder, model, tokenizer, heldout)
+
+
+def run_folder(args: PretrainArguments, checkpoint: Path | None) -> Path:
+    """Return where the run is, or will be."""
+    return checkpoint.parent if checkpoint else choose_folder(args.output_dir, args.overwrite, run_name(vars(args)))
 
 
 def read_corpus(args: PretrainArguments, checkpoint: Path | None) -> tuple[PretrainedTokenizer, TokenCorpus]:
@@ -96,12 +109,12 @@ def read_corpus(args: PretrainArguments, checkpoint: Path | None) -> tuple[Pretr
 class KeepWeights(TrainerCallback):
     """Writes the weights into the run folder at each evaluation, so that they can be tried while it trains."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, ranks: World) -> None:
+        self.folder, self.ranks = folder, ranks
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write them."""
-        kwargs["model"].save_pretrained(self.folder)
+        self.ranks.once(kwargs["model"].save_pretrained, self.folder)
 
 
 def fit(
@@ -112,42 +125,45 @@ def fit(
     examples: Batches,
     folder: Path,
     checkpoint: Path | None = None,
+    ranks: World = ALONE,
 ) -> None:
     """Train, from the beginning or from where a checkpoint was."""
     heldout = [batch for _, batch in islice(examples.forever(), args.eval_batches)]  # the same batches every time
     baselines = {f"eval_{name}": value for name, value in examples.baselines(batches).items()}
-    stop = StopOnSignal()
-    handler = CallbackHandler([KeepWeights(folder), stop], args, model=model)
+    stop = StopOnSignal(ranks)
+    handler = CallbackHandler([KeepWeights(folder, ranks), stop], args, model=model)
     optimizer = AdamW(model.params, args.learning_rate, args.weight_decay, betas=(0.9, args.adam_beta2), l1=args.l1)
     feed = Feed(batches.epoch)
     whole = Run(model, optimizer, feed, handler.state, args.to_dict(), tokenizer)
     progress = Progress(norms=GradientNorms(args.skip_outliers))
     if checkpoint:
         progress = whole.read(checkpoint, not args.allow_change, args.skip_outliers)
+    ranks.share(model.params)
     checkpoints = Checkpoints(folder, args.save_total_limit, checkpoint)
 
     def learning_rate(step: int) -> float:
         return linear_warmup_decay(step, args.learning_rate, args.warmup_steps, args.max_steps)
 
-    with RunLog(folder, args.max_steps, history=handler.state.log_history, step=progress.step) as log, stop:
+    written = None if ranks.rank else folder
+    with RunLog(written, args.max_steps, history=handler.state.log_history, step=progress.step) as log, stop:
 
         def evaluation(step: int) -> dict[str, float]:
-            record = evaluate(model, heldout) | baselines
+            record = evaluate(model, heldout, ranks) | baselines
             log.say(report.evaluation(step, record))
             return record
 
         def save(progress: Progress) -> None:
-            checkpoints.save(progress.step, lambda folder: whole.write(folder, progress))
+            ranks.once(checkpoints.save, progress.step, lambda folder: whole.write(folder, progress))
 
         steps = in_steps(feed, args.gradient_accumulation_steps)
         parts = (model, optimizer, steps, learning_rate, loop_settings(args), log, evaluation)
         try:
-            train(*parts, save, handler, progress)
+            train(*parts, save, handler, progress, ranks)
         except TrainingError as error:
-            model.save_pretrained(folder)
+            ranks.once(model.save_pretrained, folder)
             raise TrainingError(f"{error}. The weights before it are in {folder}; {checkpoints.newest}") from error
     if stop.received:
-        model.save_pretrained(folder)  # to be tried
+        ranks.once(model.save_pretrained, folder)  # to be tried
     stop.check(handler.state, f"go on with: minibert pretrain --resume_from_checkpoint {shlex.quote(str(folder))}")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minibert.distributed import ALONE, World
 from minibert.errors import TrainingError
 from minibert.models.base import Losses, Model
 from minibert.training.accumulation import accumulate
@@ -62,6 +63,7 @@ def train(
     save: Callable[[Progress], None],
     handler: CallbackHandler | None = None,
     progress: Progress | None = None,
+    world: World = ALONE,
 ) -> float:
     """Train for `max_steps` steps, or until a callback stops.
 
@@ -83,6 +85,8 @@ def train(
     handler : CallbackHandler, optional
     progress : Progress, optional
         Where a run that goes on was; what is due after that step is done. Moved on in place.
+    world : World, optional
+        The ranks that train together. All else is the same on each of them, but what is written.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def train(
             tell("on_epoch_begin")
         tell("on_step_begin")
         parts, limit = next(steps), progress.norms.limit()
-        losses, grad_norm, of_layers = take_step(model, optimizer, parts, learning_rate(step), s, step, limit)
+        losses, grad_norm, of_layers = take_step(model, optimizer, parts, learning_rate(step), s, step, limit, world)
         state.global_step, state.epoch = step, step / s.steps_per_epoch if s.steps_per_epoch else 0
         if why := why_skipped(losses.total, grad_norm, limit):
             progress.skip(step)
@@ -144,13 +148,14 @@ def take_step(
     settings: LoopSettings,
     step: int,
     limit: float = math.inf,
+    world: World = ALONE,
 ) -> tuple[Losses, float, dict[str, Any]]:
     """Change the parameters once, unless loss or gradient is not finite, or the gradient's norm is above `limit`.
 
     Return the losses, the norm of the gradient, and what the log says about the norms of its layers: nothing, unless
     this step is logged and was taken.
     """
-    losses, grads = accumulate(model, parts, (settings.seed, step * settings.gradient_accumulation_steps))
+    losses, grads = accumulate(model, parts, (settings.seed, step * settings.gradient_accumulation_steps), world)
     optimizer.lr = learning_rate
     if not math.isfinite(losses.total):
         return losses, math.nan, {}

@@ -5,6 +5,7 @@ import sys
 import threading
 from typing import Any, Self
 
+from minibert.distributed import ALONE, World
 from minibert.errors import TrainingStopped
 from minibert.training.callbacks import TrainerCallback, TrainerControl, TrainerState
 
@@ -14,10 +15,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopOnSignal(TrainerCallback):
     """In a `with` block, the first signal asks for a checkpoint and an end; a second one does what it always did.
 
-    Signals reach the main thread only, and a handler can be set there only: elsewhere it does nothing.
+    Signals reach the main thread only, and a handler can be set there only: elsewhere it does nothing. A signal that
+    reaches one rank of a `world` stops all of them after the same step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, world: World = ALONE) -> None:
+        self.world = world
         self.received: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -46,7 +49,8 @@ class StopOnSignal(TrainerCallback):
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save and stop."""
-        if self.received:
+        if number := self.world.largest(self.received or 0):
+            self.received = number
             control.should_save = control.should_training_stop = True
 
     def check(self, state: TrainerState, how_to_go_on: str) -> None:

@@ -1,0 +1,44 @@
+"""Which ranks there are: whoever starts the processes tells them by the environment."""
+
+import functools
+import os
+
+from minibert.distributed.world import ALONE, World
+from minibert.errors import ConfigError, MissingExtraError
+
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # of MPICH and its kin (Intel MPI, Cray MPI, srun's pmi2), of Open MPI
+INSTALL = 'pip install "minibert-numpy[mpi]"'
+
+
+def started_ranks() -> int:
+    """Return how many processes were started together; 1 without mpiexec."""
+    return next((int(os.environ[name]) for name in SIZES if os.environ.get(name, "").isdecimal()), 1)
+
+
+@functools.cache
+def world() -> World:
+    """Return the ranks that were started together by mpiexec, or `ALONE`.
+
+    Raises
+    ------
+    MissingExtraError
+        If there are several, and mpi4py is not installed, or finds no MPI library.
+    ConfigError
+        If they cannot see each other.
+    """
+    started = started_ranks()
+    if started == 1:
+        return ALONE
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise MissingExtraError(f"{started} ranks need mpi4py and an MPI library: {INSTALL} ({error})") from error
+    if MPI.COMM_WORLD.size != started:
+        library = MPI.Get_library_version().split()[0]
+        raise ConfigError(
+            f"{started} ranks were started, but {library}, the MPI library that mpi4py found, sees "
+            f"{MPI.COMM_WORLD.size}: start them with the mpiexec of that library"
+        )
+    from minibert.distributed.ranks import Ranks
+
+    return Ranks(MPI.COMM_WORLD)

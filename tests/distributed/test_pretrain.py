@@ -1,0 +1,126 @@
+"""`mpiexec -n N minibert pretrain`: what several ranks train is what one trains."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpi_runner import finish
+from safetensors.numpy import load_file
+
+PROGRAM = Path(__file__).with_name("failing_program.py")
+
+
+def ran(process, code=0):
+    result = finish(process)
+    assert result.returncode == code, result.stdout + result.stderr
+    return result
+
+
+def log(folder):
+    records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in record.items() if name != "tokens_per_second"} for record in records]
+
+
+def assert_same_log(folder, other):
+    """To 1e-12, for what follows from sums in another order."""
+    for one, two in zip(log(folder), log(other), strict=True):
+        norms = one.pop("grad_norms", {}), two.pop("grad_norms", {})
+        assert one == pytest.approx(two, rel=1e-12)
+        assert norms[0] == pytest.approx(norms[1], rel=1e-12)
+
+
+def assert_same_weights(folder, other, atol):
+    one, two = load_file(folder / "model.safetensors"), load_file(other / "model.safetensors")
+    assert one.keys() == two.keys()
+    for name, array in one.items():
+        np.testing.assert_allclose(array, two[name], rtol=0, atol=atol, err_msg=name, strict=True)
+
+
+def test_ranks_train_what_one_rank_trains(pretrain, tmp_path):
+    """Weights of size 0.1 to 1e-12, after 6 steps; the same bits when run again, or resumed on as many ranks."""
+    alone = ran(pretrain(1, "--output_dir", "alone"))
+    together = ran(pretrain(2, "--output_dir", "together"))
+    assert together.stdout == alone.stdout.replace("alone", "together")  # rank 0 alone prints
+    assert_same_log(tmp_path / "alone", tmp_path / "together")
+    assert_same_weights(tmp_path / "alone", tmp_path / "together", 1e-12)
+    again = ran(pretrain(2, "--output_dir", "again"))
+    assert again.stderr == together.stderr
+    weights = (tmp_path / "together/model.safetensors").read_bytes()
+    assert (tmp_path / "again/model.safetensors").read_bytes() == weights
+    ran(pretrain(2, "--resume_from_checkpoint", "again/checkpoint-3"))
+    assert (tmp_path / "again/model.safetensors").read_bytes() == weights
+    assert log(tmp_path / "again") == log(tmp_path / "together")
+
+
+def test_a_run_goes_on_with_another_number_of_ranks(pretrain, tmp_path):
+    ran(pretrain(1, "--output_dir", "alone"))
+    ran(pretrain(3, "--output_dir", "run"))
+    for size in (2, 1):
+        ran(pretrain(size, "--resume_from_checkpoint", "run/checkpoint-3"))
+        assert_same_log(tmp_path / "alone", tmp_path / "run")
+        assert_same_weights(tmp_path / "alone", tmp_path / "run", 1e-12)
+
+
+@pytest.mark.parametrize(("rank", "error", "said"), [
+    (1, "DataError", "minibert: the disk of this node has gone"),
+    (0, "DataError", "minibert: the disk of this node has gone"),
+    (1, "KeyError", "Traceback (most recent call last)"),
+])  # fmt: skip
+def test_a_rank_that_fails_ends_all_with_a_message(pretrain, rank, error, said):
+    result = ran(pretrain(3, "--output_dir", "run", program=(PROGRAM, rank, error)), 2)
+    assert f"rank {rank} of 3 ends the run. {said}" in result.stderr
+    assert "has gone" in result.stderr
+
+
+def test_what_all_ranks_meet_is_said_once(pretrain):
+    result = ran(pretrain(2, "--output_dir", "run", "--corpus", "nowhere.txt"), 2)
+    assert result.stderr.count("nowhere.txt") == 1
+    result = ran(pretrain(2, "--output_dir", "run", "--nonsense", "1"), 2)
+    assert result.stderr.count("nonsense") == 1
+    result = ran(pretrain(2, "--output_dir", "run", "--corpus", "-"), 2)
+    assert result.stderr.count("standard input has one reader") == 1
+
+
+def running(pretrain, folder, size, *options):
+    """Start a run that would take long, and return it when it trains: the process, and the pids of its ranks."""
+    process = pretrain(size, "--output_dir", folder.name, "--max_steps", "100000", "--log_every", "1", *options)
+    until = time.monotonic() + 200
+    while not (folder / "log.jsonl").exists() or len(log(folder)) < 3:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    return process, ranks_of(process.pid)
+
+
+def ranks_of(pid):
+    """The Python processes below a process, in the order in which they were started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    if not children.exists():
+        pytest.skip("looks for processes in /proc")
+    below = [int(child) for child in children.read_text().split()]
+    pythons = [child for child in below if b"python" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]]
+    return pythons or [rank for child in below for rank in ranks_of(child)]
+
+
+def test_a_rank_that_is_killed_ends_all(pretrain, tmp_path):
+    process, pids = running(pretrain, tmp_path / "run", 2)
+    assert len(pids) == 2
+    os.kill(pids[1], signal.SIGKILL)
+    result = finish(process)
+    assert result.returncode != 0
+    assert "BAD TERMINATION" in result.stderr + result.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_one_rank_stops_all_after_the_same_step(pretrain, tmp_path, number):
+    process, pids = running(pretrain, tmp_path / "run", 2)
+    os.kill(pids[1], number)
+    result = ran(process, 128 + number)
+    step = int(re.search(rf"{number.name} after step (\d+): saved; go on with", result.stderr)[1])
+    assert (tmp_path / f"run/checkpoint-{step}/manifest.json").exists()
+    ran(pretrain(1, "--resume_from_checkpoint", "run", "--max_steps", str(step + 1), "--allow_change"))
