@@ -1,7 +1,9 @@
 """Layers on top of each other: what is the same for every kind of layer."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +12,8 @@ from minibert.dispatch import is_backward_once
 from minibert.frozen import all_frozen, is_frozen
 from minibert.ops import fold_in
 from minibert.tree import Tree
+
+_shown: ContextVar[Callable[[str, Tree], Any] | None] = ContextVar("shown", default=None)
 
 
 class LayerSettings(NamedTuple):
@@ -56,6 +60,19 @@ def stack(
     return hidden, caches
 
 
+@contextmanager
+def show_layers(to: Callable[[str, Tree], Any]) -> Iterator[None]:
+    """Call `to("layers.i", gradients)` inside a `with` block as soon as layer i has its own, the last layer first.
+
+    What is far from here, as other ranks, can so begin with them while the layers below are still at work.
+    """
+    token = _shown.set(to)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
 def stack_backward(layer_backward: Callable, dy: np.ndarray, caches: StackCache) -> tuple[np.ndarray | None, Tree]:
     """dy (B, T, D), of the last hidden state  ->  dx (B, T, D), gradients of p.
 
@@ -64,6 +81,9 @@ def stack_backward(layer_backward: Callable, dy: np.ndarray, caches: StackCache)
     """
     layers: Tree = {}
     remaining = caches if is_backward_once() else list(caches)
+    show = _shown.get()
     for i in reversed(range(caches.constant, len(caches))):
         dy, layers[str(i)] = layer_backward(dy, remaining.pop())
+        if show:
+            show(f"layers.{i}", layers[str(i)])
     return None if caches.input_is_constant else dy, {"layers": dict(reversed(layers.items()))}

@@ -57,8 +57,6 @@ def run(arguments: dict[str, Any]) -> None:
     """Prepare the data, train, and show what was learned."""
     arguments.pop("config", None)
     ranks = world()
-    if ranks.size > 1 and arguments["dropout"]:
-        raise ConfigError("--dropout is for one rank so far: leave it out")
     if ranks.size > 1 and "-" in arguments["corpus"]:
         raise ConfigError("standard input has one reader: write the corpus into a file that every rank can read")
     checkpoint = None

@@ -5,15 +5,17 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
+from minibert.blocks.stack import show_layers
 from minibert.distributed.ordered_sum import ordered_sum
 from minibert.distributed.world import Batch, World
-from minibert.errors import MinibertError, TrainingStopped
+from minibert.errors import ConfigError, MinibertError, TrainingStopped
 from minibert.ops import IGNORE_INDEX
 from minibert.tree import Tree, flatten, unflatten
 
@@ -31,6 +33,10 @@ class Ranks(World):
     def __init__(self, comm: MPI.Comm) -> None:
         self.comm = comm
         self.rank, self.size = comm.rank, comm.size
+        self._background = ThreadPoolExecutor(1, "sums")  # one thread: sums run in the order in which all ranks ask
+        self._early: dict[str, Future] = {}  # name inside of the stack -> sums of its layer, in the making
+        if MPI.Query_thread() < MPI.THREAD_SERIALIZED:
+            raise ConfigError("the MPI library does not allow calls from several threads: use another one")
         if self.rank:
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  it stays open
 
@@ -47,29 +53,49 @@ class Ranks(World):
         self.comm.Abort(2)
         os._exit(2)  # Abort may return before it ends this process
 
-    def part(self, batch: Batch) -> tuple[Batch, int]:
-        """Return about `1 / size` of the rows, and the number of the first of them.
+    def part(self, batch: Batch) -> Batch:
+        """Return about `1 / size` of the rows.
 
         If there are fewer rows than ranks, some get a row without targets, so that they take part in every sum.
         """
         B = len(batch["input_ids"])
         first, end = (B * rank // self.size for rank in (self.rank, self.rank + 1))
         if first < end:
-            return {name: array[first:end] for name, array in batch.items()}, first
+            return {name: array[first:end] for name, array in batch.items()}
         row = {name: array[:1] for name, array in batch.items()}
         labels = {name: np.full_like(row[name], IGNORE_INDEX) for name in row if "label" in name}
-        return {**row, **labels}, 0
+        return {**row, **labels}
 
     def sum(self, numbers: np.ndarray) -> np.ndarray:
         """Return the sum over the ranks of a few float64 numbers (n,), added in the order of the ranks."""
-        return ordered_sum(self.comm, numbers)
+        return self._background.submit(ordered_sum, self.comm, numbers).result()
+
+    @contextmanager
+    def sum_early(self, before: Tree | None) -> Iterator[None]:
+        """Begin to sum the gradients of each layer inside a `with` block, in the background."""
+        earlier = {} if before is None else {_inside(name): leaf for name, leaf in flatten(before).items()}
+
+        def begin(layer: str, grads: Tree) -> None:
+            leaves = {f"{layer}.{name}": leaf for name, leaf in flatten(grads).items()}
+            whole = {name: earlier[name] + leaf if name in earlier else leaf for name, leaf in leaves.items()}
+            self._early |= dict.fromkeys(whole, self._background.submit(self._sum_leaves, whole))
+
+        with show_layers(begin):
+            yield
 
     def sum_gradients(self, grads: Tree) -> Tree:
         """Return the sum over the ranks of trees of the same shape, added in the order of the ranks."""
+        early, self._early = self._early, {}
         leaves = flatten(grads)
+        late = self._background.submit(self._sum_leaves, {n: x for n, x in leaves.items() if _inside(n) not in early})
+        sums = {n: early[_inside(n)].result()[_inside(n)] if _inside(n) in early else late.result()[n] for n in leaves}
+        return unflatten(sums)
+
+    def _sum_leaves(self, leaves: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The sums over the ranks, all in one message."""
         total = ordered_sum(self.comm, np.concatenate([leaf.reshape(-1) for leaf in leaves.values()]))
         parts = np.split(total, np.cumsum([leaf.size for leaf in leaves.values()])[:-1])
-        return unflatten({name: x.reshape(leaf.shape) for (name, leaf), x in zip(leaves.items(), parts, strict=True)})
+        return {name: x.reshape(leaf.shape) for (name, leaf), x in zip(leaves.items(), parts, strict=True)}
 
     def largest(self, number: int) -> int:
         """Return the largest of the ranks' numbers."""
@@ -100,6 +126,11 @@ class Ranks(World):
         yield
         if not self.rank:
             self.comm.Barrier()
+
+
+def _inside(name: str) -> str:
+    """encoder.layers.0.attention.qkv.weight  ->  layers.0.attention.qkv.weight: as the stack of layers knows it."""
+    return name.partition(".")[2]
 
 
 def _describe(error: BaseException) -> str:

@@ -39,13 +39,22 @@ class World:
     def __exit__(self, *error: Any) -> None:
         """Leave. An error ends all ranks."""
 
-    def part(self, batch: Batch) -> tuple[Batch, int]:
-        """Return this rank's rows of a batch that all have drawn, and the number of the first of them."""
-        return batch, 0
+    def part(self, batch: Batch) -> Batch:
+        """Return this rank's rows of a batch that all have drawn."""
+        return batch
 
     def sum(self, numbers: np.ndarray) -> np.ndarray:
         """Return the sum over the ranks of a few float64 numbers (n,)."""
         return numbers
+
+    @contextmanager
+    def sum_early(self, before: Tree | None) -> Iterator[None]:
+        """Begin to sum the gradients of each layer inside a `with` block, as soon as backward has them.
+
+        `before` are the gradients of earlier parts of the batch, which are to be added to them. `sum_gradients` of the
+        whole tree must follow.
+        """
+        yield
 
     def sum_gradients(self, grads: Tree) -> Tree:
         """Return the sum over the ranks of trees of the same shape, added in the order of the ranks."""

@@ -24,7 +24,7 @@ def evaluate(model: Model, batches: Iterable[dict[str, Any]], world: World = ALO
     sums: dict[str, np.ndarray] = {}
     for batch in batches:
         with no_grad():
-            losses, _ = model.forward_loss(world.part(batch)[0], None, {})
+            losses, _ = model.forward_loss(world.part(batch), None, {})
         for name, part in losses.parts.items():
             sums[name] = sums.get(name, 0) + np.array([part.loss * part.count, part.correct, part.count])
     record = {}

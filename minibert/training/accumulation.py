@@ -1,5 +1,6 @@
 """Gradients of a batch that is too large for one go, or for one rank, from its parts."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def accumulate(
     model : Model
     batches : list of dict
     dropout : (seed, n), optional
-        Part i draws with (seed, n + i): no two parts of a run should meet.
+        Part i draws with (seed, n + i): no two parts of a run should meet. On rank r of N it is (n + i) N + r.
     world : World, optional
         The ranks, each of which has all of `batches`.
     """
@@ -39,8 +40,9 @@ def accumulate(
     counts = {name: max(1, count) for name, count in counts.items()}  # without any target the loss is 0
     losses, grads = None, None
     for i, batch in enumerate(batches):
-        key = None if dropout is None else (dropout[0], dropout[1] + i)
-        part, part_grads = model.losses_and_grads(world.part(batch)[0], key, counts)
+        key = None if dropout is None else (dropout[0], (dropout[1] + i) * world.size + world.rank)
+        with world.sum_early(grads) if i == len(batches) - 1 else nullcontext():
+            part, part_grads = model.losses_and_grads(world.part(batch), key, counts)
         losses = part if losses is None else add_losses(losses, part)
         grads = part_grads if grads is None else tree_add(grads, part_grads)
     return sum_losses(losses, world), world.sum_gradients(grads)
