@@ -1,32 +1,33 @@
 """Starts Python programs on a few ranks, by mpiexec."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from minibert import distributed
+from minibert.errors import MissingExtraError
+
 PATIENCE = 300  # seconds; what hangs is a failure
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
 
 
-def find_mpiexec() -> str:
+def mpiexec() -> str:
     """The program that starts ranks; without it the test is skipped."""
     pytest.importorskip("mpi4py", reason="needs the extra `mpi`")
-    beside = Path(sys.executable).with_name("mpiexec")
-    found = str(beside) if beside.exists() else shutil.which("mpiexec")
-    if found is None:
-        pytest.skip("needs mpiexec, which the extra `mpi` brings")
-    return found
+    try:
+        return distributed.find_mpiexec()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
 
 
 class Ranks:
     """The same Python program on several ranks, in a folder."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
-        self.mpiexec, self.folder = find_mpiexec(), folder
+        self.mpiexec, self.folder = mpiexec(), folder
         self.environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(Path(__file__).parent), **environment}
 
     def start(self, size: int, *arguments: object) -> subprocess.Popen:

@@ -54,6 +54,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--no_torch", action="store_true", help="leave out PyTorch and Hugging Face")
     parser.add_argument("--cold", action="store_true", help="also measure the first step, with all compilation")
+    parser.add_argument(
+        "--scaling",
+        type=str,
+        nargs="?",
+        const="bert-base",
+        default="",
+        help="measure instead how training scales: on 1 and 2 ranks here, and by a model on up to 64 (extra mpi)",
+    )
+    parser.add_argument("--global_batch", type=int, default=256, help="of the model: sequences in a batch of all ranks")
+    parser.add_argument("--bandwidth", type=float, default=1.25, help="of the model: GB/s between any two ranks")
+    parser.add_argument("--latency", type=float, default=20.0, help="of the model: microseconds a message")
     parser.add_argument("--json", type=str, default="", help="write every number to this file")
     parser.add_argument("--picture", type=str, default="", help="draw the comparison: a .png, .svg or .pdf file")
 
@@ -67,6 +78,9 @@ def run(args: dict[str, Any]) -> None:
             raise ConfigError(f"--{name} {args[name]}: there is no such folder")
     if args["picture"] and Path(args["picture"]).suffix not in (".png", ".svg", ".pdf"):
         raise ConfigError(f"--picture {args['picture']}: must be a .png, .svg or .pdf file")
+    if args["scaling"]:
+        _scaling(args)
+        return
     if args["threads"]:
         _with_threads(args)
         return
@@ -95,6 +109,22 @@ def run(args: dict[str, Any]) -> None:
         from minibert.bench.picture import draw
 
         draw(report.to_dict(), Path(args["picture"]))
+
+
+def _scaling(args: dict[str, Any]) -> None:
+    from minibert.bench.scaling import Plan, draw, scaling, text
+    from minibert.bench.scaling_model import Network
+    from minibert.bench.sizes import Sizes
+    from minibert.files import write_json
+
+    sizes = Sizes(args["scaling"], **{name: args[name] for name in ("batch_size", "seq_len", "vocab_size", "dropout")})
+    network = Network(args["bandwidth"] * 1e9, args["latency"] * 1e-6)
+    result = scaling(Plan(sizes, args["repeat"] or 5, args["global_batch"], network))
+    print(text(result))
+    if args["json"]:
+        write_json(Path(args["json"]), result.to_dict())
+    if args["picture"]:
+        draw(result, Path(args["picture"]))
 
 
 def _with_threads(args: dict[str, Any]) -> None:

@@ -2,6 +2,9 @@
 
 import functools
 import os
+import shutil
+import sys
+from pathlib import Path
 
 from minibert.distributed.world import ALONE, World
 from minibert.errors import ConfigError, MissingExtraError
@@ -13,6 +16,21 @@ INSTALL = 'pip install "minibert-numpy[mpi]"'
 def started_ranks() -> int:
     """Return how many processes were started together; 1 without mpiexec."""
     return next((int(os.environ[name]) for name in SIZES if os.environ.get(name, "").isdecimal()), 1)
+
+
+def find_mpiexec() -> str:
+    """Return the program that starts ranks: the one beside this Python, else the first on the path.
+
+    Raises
+    ------
+    MissingExtraError
+        If there is none.
+    """
+    beside = Path(sys.executable).with_name("mpiexec")
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if found is None:
+        raise MissingExtraError(f"several ranks need mpiexec: {INSTALL}")
+    return found
 
 
 @functools.cache
