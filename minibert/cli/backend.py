@@ -1,5 +1,6 @@
 """The option --backend of the commands that run a model, and the threads they run on."""
 
+import os
 from typing import Literal
 
 from jsonargparse import ArgumentParser
@@ -21,11 +22,21 @@ def compile_ahead(backend: str, dtype: str) -> None:
         compile_kernels(dtype)
 
 
-def blas_limits(model: Model, chosen: int = 0) -> threadpool_limits:
+def limit_kernels(backend: str, most: int | None) -> None:
+    """Let the kernels use `most` threads from now on, unless NUMBA_NUM_THREADS says how many. None: all."""
+    if backend == "numba" and most is not None and "NUMBA_NUM_THREADS" not in os.environ:
+        import numba
+
+        numba.set_num_threads(min(most, numba.get_num_threads()))
+
+
+def blas_limits(model: Model, chosen: int = 0, most: int | None = None) -> threadpool_limits:
     """Limit the threads of NumPy's products in a `with` block: to as many as were chosen, or to what suits the model.
+
+    That is one for a narrow model, or else `most`. None: all.
 
     Threads that share a small product spend their time waiting for one another, and very much of it
     when another program keeps a core busy.
     """
-    own = 1 if model.config.hidden_size < 256 else None
+    own = 1 if model.config.hidden_size < 256 else most
     return threadpool_limits(chosen or own, user_api="blas")

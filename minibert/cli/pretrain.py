@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser
 from minibert import dispatch
 from minibert.allocator import keep_freed_memory
 from minibert.cli import report
-from minibert.cli.backend import blas_limits, compile_ahead
+from minibert.cli.backend import blas_limits, compile_ahead, limit_kernels
 from minibert.cli.options import add_fields
 from minibert.cli.recipes import Batches, make_batches, make_model, make_tokenizer, resolve_arguments
 from minibert.cli.resume import find_checkpoint, say, with_options_of
@@ -84,10 +84,12 @@ def pretrain(args: PretrainArguments, checkpoint: Path | None = None, ranks: Wor
     report.start(args, model, training, heldout, folder)
     with ranks.rank_0_first():
         compile_ahead(args.backend, args.dtype)
+    cores = ranks.cores()
+    limit_kernels(args.backend, cores)
     with nullcontext() if checkpoint or ranks.rank else new_run(folder):
         ranks.once(write_json, folder / ARGUMENTS, args.to_dict())
         ranks.once(save_tokenizer, tokenizer, folder, model_max_length=args.seq_len)
-        with blas_limits(model, args.blas_threads):
+        with blas_limits(model, args.blas_threads, cores):
             fit(args, model, tokenizer, batches, examples, folder, checkpoint, ranks)
     ranks.once(report.finish, args, folder, model, tokenizer, heldout)
 

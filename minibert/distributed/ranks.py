@@ -53,6 +53,12 @@ class Ranks(World):
         self.comm.Abort(2)
         os._exit(2)  # Abort may return before it ends this process
 
+    def cores(self) -> int | None:
+        """Return how many cores are this rank's share of those that it and others may run on."""
+        allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        mine = MPI.Get_processor_name(), sorted(allowed)
+        return max(1, len(mine[1]) // self.comm.allgather(mine).count(mine))
+
     def part(self, batch: Batch) -> Batch:
         """Return about `1 / size` of the rows.
 

@@ -39,6 +39,10 @@ class World:
     def __exit__(self, *error: Any) -> None:
         """Leave. An error ends all ranks."""
 
+    def cores(self) -> int | None:
+        """Return how many cores are this rank's share of those that several may run on. None: all that there are."""
+        return None
+
     def part(self, batch: Batch) -> Batch:
         """Return this rank's rows of a batch that all have drawn."""
         return batch
