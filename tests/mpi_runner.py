@@ -28,7 +28,8 @@ class Ranks:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.mpiexec, self.folder = mpiexec(), folder
-        self.environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(Path(__file__).parent), **environment}
+        paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+        self.environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": paths, **environment}
 
     def start(self, size: int, *arguments: object) -> subprocess.Popen:
         """Start `python arguments` on `size` ranks; on 1 without mpiexec."""

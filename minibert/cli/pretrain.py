@@ -59,6 +59,8 @@ def run(arguments: dict[str, Any]) -> None:
     ranks = world()
     if ranks.size > 1 and "-" in arguments["corpus"]:
         raise ConfigError("standard input has one reader: write the corpus into a file that every rank can read")
+    if ranks.tell(repr(arguments)) != repr(arguments):
+        raise ConfigError("it was started with other options than rank 0")
     checkpoint = None
     if arguments["resume_from_checkpoint"]:
         found = "" if ranks.rank else str(find_checkpoint(arguments, run_name(arguments)))
@@ -153,6 +155,7 @@ def fit(
             return record
 
         def save(progress: Progress) -> None:
+            ranks.check_same(model.params)
             ranks.once(checkpoints.save, progress.step, lambda folder: whole.write(folder, progress))
 
         steps = in_steps(feed, args.gradient_accumulation_steps)

@@ -9,7 +9,8 @@ from pathlib import Path
 from minibert.distributed.world import ALONE, World
 from minibert.errors import ConfigError, MissingExtraError
 
-SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # of MPICH and its kin (Intel MPI, Cray MPI, srun's pmi2), of Open MPI
+# MPICH and its kin (Intel MPI, Cray MPI, srun's pmi2), Open MPI, and Slurm's srun with PMIx.
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 INSTALL = 'pip install "minibert-numpy[mpi]"'
 
 

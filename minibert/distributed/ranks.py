@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from mpi4py import MPI
 from minibert.blocks.stack import show_layers
 from minibert.distributed.ordered_sum import ordered_sum
 from minibert.distributed.world import Batch, World
-from minibert.errors import ConfigError, MinibertError, TrainingStopped
+from minibert.errors import ConfigError, MinibertError, TrainingError, TrainingStopped
 from minibert.ops import IGNORE_INDEX
 from minibert.tree import Tree, flatten, unflatten
 
@@ -50,8 +51,9 @@ class Ranks(World):
         if self.rank:
             time.sleep(PATIENCE)  # most mistakes meet all ranks; then rank 0 says so, and ends this one
         print(f"rank {self.rank} of {self.size} ends the run. {_describe(error)}", file=sys.__stderr__, flush=True)
-        self.comm.Abort(2)
-        os._exit(2)  # Abort may return before it ends this process
+        code = 130 if isinstance(error, KeyboardInterrupt) else 2
+        self.comm.Abort(code)
+        os._exit(code)  # Abort may return before it ends this process
 
     def cores(self) -> int | None:
         """Return how many cores are this rank's share of those that it and others may run on."""
@@ -118,6 +120,19 @@ class Ranks(World):
             self.comm.Bcast(sent)
             array[...] = sent
 
+    def check_same(self, params: Tree) -> None:
+        """Raise `TrainingError` unless all ranks have the same bits."""
+        checksum = 0
+        for array in flatten(params).values():
+            checksum = zlib.crc32(np.ascontiguousarray(array), checksum)
+        checksums = self.comm.allgather(checksum)
+        for rank, other in enumerate(checksums):
+            if other != checksums[0]:
+                raise TrainingError(
+                    f"rank {rank} has other parameters than rank 0: processors of several kinds round differently; use "
+                    "nodes of one kind"
+                )
+
     def once(self, do: Callable, *args: Any, **kwargs: Any) -> None:
         """Let rank 0 do something while the others wait."""
         if not self.rank:
@@ -141,6 +156,8 @@ def _inside(name: str) -> str:
 
 def _describe(error: BaseException) -> str:
     """One line if a user can mend it, else the traceback."""
+    if isinstance(error, KeyboardInterrupt):
+        return "minibert: interrupted"
     if isinstance(error, MinibertError | OSError):
         return f"minibert: {' '.join(str(error).split())}"
     return "".join(traceback.format_exception(error))

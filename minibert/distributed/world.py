@@ -75,6 +75,9 @@ class World:
     def share(self, params: Tree) -> None:
         """Write the arrays of rank 0 into those of the others."""
 
+    def check_same(self, params: Tree) -> None:
+        """Raise `TrainingError` unless all ranks have the same bits, as they should."""
+
     def once(self, do: Callable, *args: Any, **kwargs: Any) -> None:
         """Let rank 0 do something, as writing a file, while the others wait."""
         do(*args, **kwargs)

@@ -77,6 +77,13 @@ def test_a_rank_that_fails_ends_all_with_a_message(pretrain, rank, error, said):
     assert "has gone" in result.stderr
 
 
+def test_ranks_that_have_drifted_apart_are_not_saved(pretrain, tmp_path):
+    """By the last bit of a number."""
+    result = ran(pretrain(2, "--output_dir", "run", program=(PROGRAM, 1, "drift")), 2)
+    assert "rank 1 has other parameters than rank 0" in result.stderr
+    assert not list(tmp_path.glob("run/checkpoint-*"))
+
+
 def test_what_all_ranks_meet_is_said_once(pretrain):
     result = ran(pretrain(2, "--output_dir", "run", "--corpus", "nowhere.txt"), 2)
     assert result.stderr.count("nowhere.txt") == 1
