@@ -1,5 +1,6 @@
 """Starts Python programs on a few ranks, by mpiexec."""
 
+import json
 import os
 import subprocess
 import sys
@@ -48,3 +49,16 @@ def finish(process: subprocess.Popen) -> subprocess.CompletedProcess:
         process.kill()
         raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def ran(process: subprocess.Popen, code: int = 0) -> subprocess.CompletedProcess:
+    """Wait for the end, with this code."""
+    result = finish(process)
+    assert result.returncode == code, result.stdout + result.stderr
+    return result
+
+
+def log(folder: Path) -> list[dict]:
+    """The records of a run, but for its speed."""
+    records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in record.items() if name != "tokens_per_second"} for record in records]

@@ -1,9 +1,6 @@
 """What the bench says of many ranks."""
 
-import json
-
 import pytest
-from mpi_runner import mpiexec
 
 from minibert import BertForPreTraining
 from minibert.bench.scaling_model import Network, Work, step_time, sum_seconds, work_of
@@ -37,19 +34,3 @@ def test_the_bytes_are_those_of_all_parameters():
     model = BertForPreTraining(Sizes("bert-tiny", vocab_size=50).config(), seed=None)
     assert work.layers * work.layer_bytes + work.other_bytes == 4 * model.num_parameters()
     assert 0 < work.heads < work_of(Sizes("bert-tiny"), 1.0, 1.0).heads < 1  # more words, more work of the head
-
-
-def test_the_command_measures_models_and_draws(command, tmp_path):
-    mpiexec()
-    picture, file = tmp_path / "scaling.png", tmp_path / "scaling.json"
-    code, out, err = command("--scaling", "bert-tiny", "--picture", picture, "--json", file)
-    assert code == 0, err
-    assert "bert-tiny, 8 tokens, measured here with 2 sequences a rank" in out
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    report = json.loads(file.read_text())
-    assert set(report["measured"]) == {"1", "2"}
-    assert list(report["modelled"]) == ["1", "2", "4", "8", "16", "32", "64"]
-    assert report["measured"]["2"]["sums"] > 0
-    for wrong in (["--bandwidth", "0"], ["--global_batch", "0"], ["--latency", "-1"]):
-        assert command("--scaling", "bert-tiny", *wrong)[0] == 2
-    assert command("--scaling", "gpt2")[0] == 2
