@@ -1,12 +1,13 @@
 """What ends a run on several ranks ends it everywhere, with a message, and never hangs."""
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from mpi_runner import finish, log, ran
+from mpi_runner import Ranks, finish, log, ran
 
 PROGRAM = Path(__file__).with_name("failing_program.py")
 
@@ -66,3 +67,27 @@ def test_a_rank_that_is_killed_ends_all(pretrain, tmp_path):
     result = finish(process)
     assert result.returncode != 0
     assert "BAD TERMINATION" in result.stderr + result.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_one_rank_stops_all_after_the_same_step(pretrain, tmp_path, number):
+    process, pids = running(pretrain, tmp_path / "run", 2)
+    os.kill(pids[1], number)
+    result = ran(process, 128 + number)
+    step = int(re.search(rf"{number.name} after step (\d+): saved; go on with", result.stderr)[1])
+    assert (tmp_path / f"run/checkpoint-{step}/manifest.json").exists()
+    ran(pretrain(1, "--resume_from_checkpoint", "run", "--max_steps", str(step + 1), "--allow_change"))
+
+
+def test_ranks_that_cannot_see_each_other_do_not_train_one_by_one(tmp_path):
+    """As with the mpiexec of another MPI library than mpi4py's."""
+    ranks = Ranks(tmp_path, PMI_SIZE="2")
+    result = ran(ranks.start(1, "-m", "minibert", "pretrain"), 2)
+    assert "2 ranks were started, but" in result.stderr
+    assert "start them with the mpiexec of that library" in result.stderr
+
+
+def test_other_commands_are_for_one_process(tmp_path):
+    result = ran(Ranks(tmp_path).start(2, "-m", "minibert", "corpora"), 2)
+    assert "corpora runs in one process: start it without mpiexec" in result.stderr
+    assert result.stdout == ""
