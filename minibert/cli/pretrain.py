@@ -40,6 +40,7 @@ from minibert.training.loop import LoopSettings, in_steps, train
 from minibert.training.optimizer import AdamW
 from minibert.training.progress import Progress
 from minibert.training.run_folder import ARGUMENTS, choose_folder, new_run
+from minibert.training.run_lock import alone_in
 from minibert.training.run_state import Run
 from minibert.training.schedule import linear_warmup_decay
 from minibert.training.spikes import GradientNorms
@@ -88,7 +89,7 @@ def pretrain(args: PretrainArguments, checkpoint: Path | None = None, ranks: Wor
         compile_ahead(args.backend, args.dtype)
     cores = ranks.cores()
     limit_kernels(args.backend, cores)
-    with nullcontext() if checkpoint or ranks.rank else new_run(folder):
+    with nullcontext() if ranks.rank else alone_in(folder) if checkpoint else new_run(folder):
         ranks.once(write_json, folder / ARGUMENTS, args.to_dict())
         ranks.once(save_tokenizer, tokenizer, folder, model_max_length=args.seq_len)
         with blas_limits(model, args.blas_threads, cores):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from minibert.errors import ConfigError
 from minibert.training.log import LOG
+from minibert.training.run_lock import alone_in
 
 ARGUMENTS = "training_args.json"
 CHECKPOINTS = "checkpoint-*"
@@ -58,22 +59,21 @@ def new_run(folder: Path) -> Iterator[None]:
     The files and checkpoints of an earlier run are put aside, and removed only when the new run has saved weights.
     A run that ends before that leaves the folder as it was: the earlier run in it, or nothing.
     """
-    existed, aside = folder.is_dir(), folder / PREVIOUS
-    try:
-        if aside.is_dir() and not _has_saved(folder):  # a new run was killed before it had saved anything
-            _move_run(aside, folder)
-        aside.mkdir(parents=True, exist_ok=True)
-        _move_run(folder, aside)
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another --output_dir") from error
-    try:
-        yield
-    finally:
-        if not _has_saved(folder):
-            _move_run(aside, folder)
-        shutil.rmtree(aside)
-        if not existed and not any(folder.iterdir()):
-            folder.rmdir()
+    aside = folder / PREVIOUS
+    with alone_in(folder):
+        try:
+            if aside.is_dir() and not _has_saved(folder):  # a new run was killed before it had saved anything
+                _move_run(aside, folder)
+            aside.mkdir(exist_ok=True)
+            _move_run(folder, aside)
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another --output_dir") from error
+        try:
+            yield
+        finally:
+            if not _has_saved(folder):
+                _move_run(aside, folder)
+            shutil.rmtree(aside)
 
 
 def _move_run(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from minibert import BertForPreTraining, get_backend
 from minibert.cli.recipes import resolve_arguments
 from minibert.models.base import Model
 from minibert.training.arguments import PretrainArguments
+from minibert.training.run_lock import alone_in
 from minibert.tree import flatten
 
 FILES = {
@@ -242,6 +243,18 @@ def test_an_earlier_run_comes_back_also_where_the_new_one_was_killed(pretrain, m
     monkeypatch.setattr("minibert.cli.pretrain.fit", interrupt)
     assert pretrain("--overwrite").code == 130
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+def test_two_runs_do_not_write_into_one_folder(pretrain, tmp_path):
+    assert pretrain("--save_every", "2").code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with alone_in(tmp_path / "run"):
+        for option in "--overwrite", "--resume_from_checkpoint=run":
+            second = pretrain(option)
+            assert second.code == 2
+            assert "run: another process is training there; wait, or choose another --output_dir" in second.err
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    assert pretrain("--overwrite").code == 0
 
 
 def test_an_empty_folder_of_the_user_is_not_removed(pretrain, monkeypatch, tmp_path):
