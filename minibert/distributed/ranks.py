@@ -6,19 +6,17 @@ import time
 import traceback
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
-from minibert.blocks.stack import show_layers
-from minibert.distributed.ordered_sum import ordered_sum
+from minibert.distributed.gradient_sums import GradientSums
 from minibert.distributed.world import Batch, World
-from minibert.errors import ConfigError, MinibertError, TrainingError, TrainingStopped
+from minibert.errors import MinibertError, TrainingError, TrainingStopped
 from minibert.ops import IGNORE_INDEX
-from minibert.tree import Tree, flatten, unflatten
+from minibert.tree import Tree, flatten
 
 PATIENCE = 1.0  # seconds
 
@@ -34,10 +32,7 @@ class Ranks(World):
     def __init__(self, comm: MPI.Comm) -> None:
         self.comm = comm
         self.rank, self.size = comm.rank, comm.size
-        self._background = ThreadPoolExecutor(1, "sums")  # one thread: sums run in the order in which all ranks ask
-        self._early: dict[str, Future] = {}  # name inside of the stack -> sums of its layer, in the making
-        if MPI.Query_thread() < MPI.THREAD_SERIALIZED:
-            raise ConfigError("the MPI library does not allow calls from several threads: use another one")
+        self._sums = GradientSums(comm)
         if self.rank:
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  it stays open
 
@@ -76,34 +71,15 @@ class Ranks(World):
 
     def sum(self, numbers: np.ndarray) -> np.ndarray:
         """Return the sum over the ranks of a few float64 numbers (n,), added in the order of the ranks."""
-        return self._background.submit(ordered_sum, self.comm, numbers).result()
+        return self._sums.of_numbers(numbers)
 
-    @contextmanager
-    def sum_early(self, before: Tree | None) -> Iterator[None]:
+    def sum_early(self, before: Tree | None) -> AbstractContextManager[None]:
         """Begin to sum the gradients of each layer inside a `with` block, in the background."""
-        earlier = {} if before is None else {_inside(name): leaf for name, leaf in flatten(before).items()}
-
-        def begin(layer: str, grads: Tree) -> None:
-            leaves = {f"{layer}.{name}": leaf for name, leaf in flatten(grads).items()}
-            whole = {name: earlier[name] + leaf if name in earlier else leaf for name, leaf in leaves.items()}
-            self._early |= dict.fromkeys(whole, self._background.submit(self._sum_leaves, whole))
-
-        with show_layers(begin):
-            yield
+        return self._sums.early(before)
 
     def sum_gradients(self, grads: Tree) -> Tree:
         """Return the sum over the ranks of trees of the same shape, added in the order of the ranks."""
-        early, self._early = self._early, {}
-        leaves = flatten(grads)
-        late = self._background.submit(self._sum_leaves, {n: x for n, x in leaves.items() if _inside(n) not in early})
-        sums = {n: early[_inside(n)].result()[_inside(n)] if _inside(n) in early else late.result()[n] for n in leaves}
-        return unflatten(sums)
-
-    def _sum_leaves(self, leaves: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The sums over the ranks, all in one message."""
-        total = ordered_sum(self.comm, np.concatenate([leaf.reshape(-1) for leaf in leaves.values()]))
-        parts = np.split(total, np.cumsum([leaf.size for leaf in leaves.values()])[:-1])
-        return {name: x.reshape(leaf.shape) for (name, leaf), x in zip(leaves.items(), parts, strict=True)}
+        return self._sums.of_tree(grads)
 
     def largest(self, number: int) -> int:
         """Return the largest of the ranks' numbers."""
@@ -147,11 +123,6 @@ class Ranks(World):
         yield
         if not self.rank:
             self.comm.Barrier()
-
-
-def _inside(name: str) -> str:
-    """encoder.layers.0.attention.qkv.weight  ->  layers.0.attention.qkv.weight: as the stack of layers knows it."""
-    return name.partition(".")[2]
 
 
 def _describe(error: BaseException) -> str:
