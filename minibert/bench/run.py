@@ -80,12 +80,14 @@ class Report:
 
 
 def bench(plan: Plan) -> Report:
-    """Measure everything that the plan names, with a progress bar on standard error."""
+    """Measure everything that the plan names, with a progress bar, or a line for each part, on standard error."""
     best, rows = ceiling(), []
     with dispatch.backend("numba"):  # sides choose their own; this complains where Numba is missing, and puts back
         bar = tqdm(list(_jobs(plan)), unit="row", dynamic_ncols=True, disable=not sys.stderr.isatty())
         for name, job in bar:
             bar.set_postfix_str(name)
+            if bar.disable:
+                print(f"measuring: {name}", file=sys.stderr, flush=True)
             rows += job()
     best = max(best, ceiling())  # the machine may have been busy the first time
     rows = [*matmul_summary([row for row in rows if row.name.startswith("matmul ")], plan.sizes), *rows]

@@ -38,7 +38,7 @@ def run(args: dict[str, Any]) -> None:
     from minibert.comparison.report import compare
     from minibert.comparison.rows import common_task, rows_to_compare
     from minibert.finetuning.scoring import task_on
-    from minibert.finetuning.task_data import Source, without_empty
+    from minibert.finetuning.task_data import Source, check_enough, without_empty
     from minibert.finetuning.tasks import Columns
 
     with dispatch.backend(args["backend"]):
@@ -52,13 +52,19 @@ def run(args: dict[str, Any]) -> None:
         if args["skip_empty"]:
             train, heldout = (without_empty(part, task)[0] for part in (parts.train, parts.heldout))
             parts = parts._replace(train=train, heldout=heldout)
+        check_enough(parts.heldout, parts.about)
         if learned:
+            say(f"{args['baseline']}: learning from {len(parts.train):,} texts")
             candidates.append(baseline_candidate(args["baseline"], task, parts.train, names))
         compile_ahead(args["backend"], "float32")
-        say = (lambda text: print(text, file=sys.stderr, flush=True)) if sys.stderr.isatty() else lambda text: None
         report = compare(candidates, task, parts.heldout, args["backend"], args["batch_size"], say)
     metric = task.metrics(names)[0].name
     tell(args, report, metric, {"task": task.name, "rows": parts.about, "examples": len(parts.heldout)})
+
+
+def say(text: str) -> None:
+    """Tell what is being done, which may take minutes."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def check(args: dict[str, Any]) -> None:

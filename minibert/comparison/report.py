@@ -66,9 +66,9 @@ def compare(
     inputs = task.inputs(rows)
     qualities = []
     for candidate in candidates:
-        say(f"{candidate.name}: {len(inputs):,} texts")
+        say(f"{candidate.name}: predicting {len(inputs):,} texts")
         qualities.append(quality(candidate, task, rows, inputs))
-    say("latencies, in turns")
+    say("latency and speed, in turns")
     speeds = measure_speeds({c.name: c.predict for c in candidates}, inputs[:SINGLES], inputs[:MANY])
     metric = task.metrics(candidates[0].names)[0]
     best = int(np.nanargmax([-np.inf if m != m else m for m in (main_value(q) for q in qualities)]))
