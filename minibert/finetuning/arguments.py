@@ -13,6 +13,17 @@ FEATURES, LORA, PROMPT = "features", "lora", "prompt"
 ALL_METHODS = (*METHODS, FEATURES, LORA, PROMPT)
 RATE_TIMES_WIDTH = 0.04  # the learning rate of full fine-tuning: 1e-4 at a width of 384, 5e-5 at 768
 RATES = {"full": 1, "feed-forward": 1, "bias": 10, "head": 10, FEATURES: 10, LORA: 10, PROMPT: 100}  # times that
+GROUPS = {  # headings of the help
+    "task and data": "task data data_part eval_data train_split eval_split heldout text_column text_pair_column "
+    "label_column skip_empty max_length",
+    "method": "method new_head",
+    "method lora": "lora_r lora_alpha lora_dropout target_modules",
+    "method prompt": "num_virtual_tokens prompt_text",
+    "steps": "num_train_epochs max_steps batch_size learning_rate warmup_steps weight_decay l1 "
+    "label_smoothing patience",
+    "output": "output_dir overwrite",
+    "computation": "seed backend",
+}
 
 
 @dataclass

@@ -17,6 +17,17 @@ OF_THIS_CALL = ("overwrite", "resume_from_checkpoint", "allow_change")
 # What changes no weights, if it changes when a run goes on.
 HARMLESS = ("log_every", "eval_every", "eval_batches", "save_every", "save_total_limit")
 
+GROUPS = {  # headings of the help
+    "what learns what": "model corpus objective mask_rate whole_words heldout seq_len",
+    "tokenizer": "tokenizer vocab_size cased",
+    "steps": "max_steps batch_size gradient_accumulation_steps learning_rate warmup_steps max_grad_norm "
+    "max_skipped_steps skip_outliers",
+    "optimizer and regularisation": "adam_beta2 weight_decay l1 dropout initializer_range",
+    "output, evaluation and the log": "output_dir overwrite eval_every eval_batches log_every",
+    "stopping and going on": "save_every save_total_limit resume_from_checkpoint allow_change",
+    "computation": "seed backend blas_threads dtype",
+}
+
 
 def option(default: Any, help: str, **more: Any) -> Any:
     """Declare an option: a dataclass field that carries its help (and choices) to the command line."""
