@@ -20,8 +20,9 @@ from minibert.finetuning.peft_config import LoraConfig, PromptTuningConfig
 from minibert.finetuning.peft_model import get_peft_model
 from minibert.models.base import Model
 from minibert.models.bodies import BODIES
+from minibert.models.config import Config
 from minibert.models.families import SIZES, family_of_folder, family_of_size
-from minibert.tree import tree_items
+from minibert.tree import tree_items, tree_map
 from minibert.units import bytes_text
 
 ADAPTERS = {"lora": LoraConfig, "prompt": PromptTuningConfig}
@@ -54,11 +55,18 @@ def run(args: dict[str, Any]) -> None:
     if args["batch_size"] < 1:
         raise ConfigError(f"--batch_size must be at least 1, but is {args['batch_size']}")
     objective, head = next(iter(family.heads.items()))
-    model = _adapted(head(config), args["method"])
+    model = _adapted(_shapes_of(head, config), args["method"])
     _print_shapes(model)
     print()
     with dispatch.backend(args["backend"]):
         _print_memory(model, BATCHES[objective](T), args["batch_size"], T)
+
+
+def _shapes_of(cls: type[Model], config: Config) -> Model:
+    """A model of zeros, which take no time and, until they are written to, hardly any memory."""
+    model = cls(config, seed=None)
+    model.params = tree_map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), model.params)
+    return model
 
 
 def _adapted(model: Model, method: str) -> Model:
@@ -71,7 +79,7 @@ def _adapted(model: Model, method: str) -> Model:
 def _print_released(released: ReleasedModel) -> None:
     """The model without a head, as it is in the file, and where that comes from."""
     body = BODIES[released.config["model_type"]]
-    model = body(body.config_class.from_dict(released.config))
+    model = _shapes_of(body, body.config_class.from_dict(released.config))
     _print_shapes(model)
     source = f"{released.package} {released.version}, {released.size / 1e6:.1f} MB, licence: {released.licence}"
     kept = kept_folder(released) if is_kept(released) else f"not yet: minibert fetch {released.name}"

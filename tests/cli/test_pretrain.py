@@ -10,12 +10,14 @@ import pytest
 import yaml
 from minibert.kernels.compile import KERNELS
 
-from minibert import BertForPreTraining, get_backend
+from minibert import BertConfig, BertForPreTraining, get_backend
 from minibert.cli.recipes import resolve_arguments
+from minibert.evaluation.memory import training_memory
 from minibert.models.base import Model
 from minibert.training.arguments import PretrainArguments
 from minibert.training.run_lock import alone_in
 from minibert.tree import flatten
+from minibert.units import bytes_text
 
 FILES = {
     "config.json",
@@ -165,6 +167,17 @@ def test_info_of_a_run_and_of_a_released_size(pretrain, command):
     assert "(30522, 128)" in command("info", "bert-tiny", "--seq_len", "16").out
     learned = 2 * 2 * 8 * (128 + 128)  # two projections in two layers, A and B of rank 8
     assert f"{learned:,} of" in command("info", "bert-tiny", "--seq_len", "16", "--method", "lora").out
+
+
+def test_info_counts_the_memory_of_a_real_model_but_draws_no_weights(command, monkeypatch):
+    model = BertForPreTraining(BertConfig.named("bert-tiny"))
+    ids, masked = np.full((1, 16), 2), np.where(np.arange(16) % 7 == 1, 2, -100)[None]
+    memory = training_memory(model, {"input_ids": ids, "labels": masked, "next_sentence_label": [0]}, 32)
+    monkeypatch.setattr(np.random, "default_rng", None)
+    shown = command("info", "bert-tiny", "--seq_len", "16")
+    assert shown.code == 0, shown.err
+    for name, value in {**memory._asdict(), "total": memory.total}.items():
+        assert f"{name} {bytes_text(value)}" in " ".join(shown.out.split())
 
 
 def test_gradcheck_passes_and_prints_every_parameter(command):
