@@ -1,5 +1,6 @@
 """The wheel: what it holds, that it works from an empty folder, and that importing is light."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -31,7 +32,7 @@ def test_the_wheel_holds_every_module(wheel):
     sources = subprocess.run(["git", "ls-files", "minibert", "kernels"], cwd=ROOT, capture_output=True, text=True)
     expected = {f"minibert/{p}" if p.startswith("kernels/") else p for p in sources.stdout.split()}
     assert expected
-    assert expected <= packed
+    assert expected | {"minibert_command.py"} <= packed
     assert not any(name.startswith(("kernels/", "tests/", "notebooks/")) for name in packed)
 
 
@@ -52,6 +53,13 @@ def test_the_wheel_works_from_anywhere(wheel, tmp_path):
         "(1,",
         "128)",
     ]
+
+
+def test_an_interrupt_while_it_is_imported_ends_without_a_traceback(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt")
+    command = [sys.executable, ROOT / "minibert_command.py", "corpora"]
+    run = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "minibert: interrupted\n")
 
 
 def test_importing_leaves_the_heavy_libraries_alone():
