@@ -38,7 +38,7 @@ def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _gunzipped(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    """Decompress, piece by piece: gzips in a row are one text, and zeros behind them padding.
+    """Yield the decompressed bytes in pieces, none empty: gzips in a row are one text, and zeros behind them padding.
 
     Python's `gzip` reads that padding a byte at a time, which takes minutes for a gigabyte of it.
 
@@ -62,7 +62,8 @@ def _gunzipped(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
                         f"{path}: decompresses to more than {MOST_COMPRESSED} times its size, which no text does: if "
                         "it is one all the same, give it as it is, not as .gz"
                     )
-                yield text
+                if text:
+                    yield text
                 data = member.unconsumed_tail
                 if member.eof:
                     data, more, member = member.unused_data, False, None

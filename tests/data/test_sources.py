@@ -179,6 +179,21 @@ def test_an_endless_json_line_is_named(tmp_path, monkeypatch):
     assert "a.jsonl, line 2: longer than 1000 characters" in refusal(path)
 
 
+def test_gzips_in_a_row_are_one_text_and_zeros_behind_them_padding(tmp_path, monkeypatch):
+    pieces = [os.urandom(n).hex() for n in (10, 5000, 1, 700)]
+    packed = b"".join(gzip.compress(piece.encode()) for piece in pieces)
+    for size in (1, 7, 1000, 1 << 20):  # of what is read at a time
+        monkeypatch.setattr(text_streams, "CHUNK_BYTES", size)
+        for data in (packed, packed + bytes(3000)):
+            assert read(write(tmp_path / "a.txt.gz", data)) == ["".join(pieces)]
+    assert "gzip" in refusal(write(tmp_path / "a.txt.gz", packed + b"x"))
+
+
+def test_a_compressed_bomb(tmp_path):
+    path = write(tmp_path / "a.txt.gz", gzip.compress(b"a" * (1 << 20)) * 30)
+    assert "decompresses to more than 200 times its size" in refusal(path)
+
+
 def test_damaged_gzip(tmp_path):
     whole = gzip.compress(os.urandom(50_000).hex().encode())
     assert "incomplete gzip" in refusal(write(tmp_path / "cut.txt.gz", whole[:-20_000]))

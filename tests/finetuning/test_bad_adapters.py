@@ -147,6 +147,7 @@ def test_an_adapter_is_no_part_of_a_checkpoint(config, tmp_path):
             "peft_config must be LoraConfig or PromptTuningConfig, but is a dict",
         ),
         (lambda: get_peft_model(bert(), LoraConfig(modules_to_save=["poolr"])), "the model has no module poolr"),
+        (lambda: get_peft_model(bert(), LoraConfig(r=10**12)), "LoRA of rank 1000000000000 .* this machine has"),
         (lambda: LoraConfig(target_modules="("), "is no regular expression"),
         (lambda: LoraConfig(lora_alpha=float("nan")), "lora_alpha must be a number, but is nan"),
         (lambda: LoraConfig(lora_dropout="0.1"), "lora_dropout must be a number, but is '0.1'"),

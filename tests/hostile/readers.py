@@ -1,8 +1,9 @@
 """The readers by name."""
 
+from hostile.corpora import corpus_reader
 from hostile.models import adapter_reader, config_reader
 from hostile.runs import run_reader
-from hostile.texts import corpus_reader, table_reader
+from hostile.tables import table_reader
 from hostile.tokenizers import tokenizer_reader
 from hostile.weights import index_reader, safetensors_reader
 
