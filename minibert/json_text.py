@@ -7,7 +7,8 @@ from typing import Any
 from minibert.errors import DataError, MinibertError
 
 MOST_VALUES = 500_000  # and keys, of a description: they take 50 MB at most
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# To the end of the text where one is never closed: or each of its quotes would be tried as the beginning of one.
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # perhaps: of a whole pair both halves look like this
 
 

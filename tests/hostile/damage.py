@@ -73,6 +73,8 @@ JSON_TEXTS = {  # name -> what makes of the content of a file one that is no JSO
     "a million empty lists": lambda good: with_entry(good, '"a": [' + "[]," * 10**6 + "[]]"),
     "a million empty objects": lambda good: with_entry(good, '"a": [' + "{}," * 10**6 + "{}]"),
     "a million numbers": lambda good: with_entry(good, '"a": [' + "0," * 10**6 + "0]"),
+    "a million escaped quotes": lambda good: b"[" + b"0," * 500_001 + b'"' + b'\\"' * 10**6,
+    "a million escaped quotes, and a backslash": lambda good: b"[" + b"0," * 500_001 + b'"' + b'\\"' * 10**6 + b"\\",
     "400,000 keys, then nothing": lambda good: b"{" + b",".join(b'"%06d":1' % i for i in range(400_000)),
 }  # fmt: skip
 
