@@ -69,10 +69,11 @@ def test_a_rank_that_is_killed_ends_all(pretrain, tmp_path):
     assert "BAD TERMINATION" in result.stderr + result.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_one_rank_stops_all_after_the_same_step(pretrain, tmp_path, number):
+@pytest.mark.parametrize(("number", "to_all"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
+def test_a_signal_stops_all_after_the_same_step(pretrain, tmp_path, number, to_all):
+    """To one rank alone; and to mpiexec, which passes it on."""
     process, pids = running(pretrain, tmp_path / "run", 2)
-    os.kill(pids[1], number)
+    os.kill(process.pid if to_all else pids[1], number)
     result = ran(process, 128 + number)
     step = int(re.search(rf"{number.name} after step (\d+): saved; go on with", result.stderr)[1])
     assert (tmp_path / f"run/checkpoint-{step}/manifest.json").exists()
