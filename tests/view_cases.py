@@ -1,10 +1,12 @@
-"""Steps to walk through: what the tests of explanations and of the page share."""
+"""Steps to walk through, and a run to look at: what the tests of views share."""
 
 import numpy as np
+import pytest
 from adapter_cases import adapted
 from model_cases import build
 
 import minibert
+from minibert.cli import main
 from minibert.view import StepThrough
 
 NAMES = ("bert", "gpt2", "gpt", "roberta")
@@ -41,3 +43,23 @@ def larger_bert(size="bert-tiny", T=40, V=3000, **changes):
     labels[0, masked] = ids[0, masked]
     ids[0, masked] = 4
     return StepThrough(model, {"input_ids": ids, "labels": labels, "next_sentence_label": [1]})
+
+
+WORDS = "the cat saw a dog and the dog saw a cat while the bird sat on a tree and sang to the sun".split()
+SIZES = (
+    "--max_steps 12 --warmup_steps 1 --eval_every 5 --eval_batches 1 --batch_size 4 --seq_len 24 --log_every 2 "
+    "--heldout 0.3 --save_every 5 --save_total_limit 0 --backend numpy"
+).split()
+
+
+def trained(folder, *more):
+    """A run of a few steps, with checkpoints after 5, 10 and 12."""
+    rng = np.random.default_rng(0)
+    sentences = [" ".join(rng.permutation(WORDS)) + "." for _ in range(60)]
+    documents = ["\n".join(sentences[i : i + 5]) for i in range(0, 60, 5)]
+    (folder / "text.txt").write_text("\n\n".join(documents), encoding="utf-8")
+    corpus = ["--corpus", str(folder / "text.txt"), "--output_dir", str(folder / "run")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINIBERT_CACHE", str(folder / "cache"))
+        assert not main(["pretrain", *corpus, *SIZES, *more])
+    return folder / "run"

@@ -84,13 +84,13 @@ class Page:
             "(It needs the extra `lessons`. .to_html(path) writes it as a page.)"
         )
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         text = {"text/plain": repr(self)}
         try:
-            shown, _ = self.widget()._repr_mimebundle_(**options)
+            shown, metadata = self.widget()._repr_mimebundle_(**options)
         except MissingExtraError:
-            return text
-        return shown | text
+            return text, {}
+        return shown | text, metadata
 
 
 def asset(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A view in JupyterLab, as a learner opens it: the notebook runs, and the widget shows its numbers."""
+"""The views in JupyterLab, as a learner opens them: the notebook runs, and the widgets show their numbers."""
 
 import os
 import secrets
@@ -11,15 +11,36 @@ import urllib.request
 import numpy as np
 import pytest
 from browsing import elements, texts
-from view_cases import bert_and_batch
+from view_cases import bert_and_batch, trained
 
 from minibert.view import StepThrough
 
-SECONDS = 120  # a guard against hanging, far above what anything here needs
-CELL = """\
-from view_cases import bert_and_batch
-from minibert.view import StepThrough
-StepThrough(*bert_and_batch())
+SECONDS = 300  # a guard against hanging, far above what anything here needs
+BEFORE = """\
+import numpy as np
+from view_cases import WORDS, bert_and_batch
+import minibert
+from minibert import ops
+from minibert.data.tokenizer_wordpiece import train_wordpiece
+from minibert.view import *
+model, batch = bert_and_batch()
+tokenizer = train_wordpiece(WORDS * 2, 60, progress=False)
+config = minibert.BertConfig(
+    vocab_size=60, hidden_size=6, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+)
+language_model = minibert.BertForMaskedLM(config)
+"""
+VIEWS = {
+    "BertForPreTraining, one training step": "StepThrough(model, batch)",
+    "Attention of BertForMaskedLM": "attention_view(language_model, 'the cat sat', tokenizer)",
+    "What each objective makes of a text": "masks_view('the cat sat', tokenizer)",
+    "Training of run": "training_view('run', 'the [MASK] saw a [MASK]')",
+    "Gradient check of tanh_backward": "gradient_check_view(ops.tanh, ops.tanh_backward, np.ones((2, 3)))",
+    "Logit lens of BertForMaskedLM": "logit_lens_view(language_model, 'the [MASK] sat', tokenizer)",
+}  # by what stands at the top of each
+READY = """
+const notebook = window.jupyterapp?.shell.currentWidget;
+return Boolean(notebook?.context?.isReady && notebook.sessionContext?.session?.kernel?.status === "idle");
 """
 NO_NETWORK = {
     "HTTP_PROXY": "http://127.0.0.1:9",
@@ -52,9 +73,10 @@ def lab(tmp_path):
     pytest.importorskip("anywidget", reason="the widget needs the extra `lessons`")
     import nbformat
 
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, [BEFORE, *VIEWS.values()])])
     notebook.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
     (tmp_path / "work").mkdir()
+    trained(tmp_path / "work", "--vocab_size", "60")
     nbformat.write(notebook, tmp_path / "work" / "lesson.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -85,24 +107,24 @@ def answers(address):
 
 
 @pytest.mark.slow
-def test_the_widget_shows_itself(lab, local_browser):
+def test_the_widgets_show_themselves(lab, local_browser):
     browser = local_browser
     browser.get(lab)
-    ready = "return Boolean(window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel)"
-    wait_for(lambda: browser.execute_script(ready), "opening the notebook and its kernel")
+    wait_for(lambda: browser.execute_script(READY), "opening the notebook and its kernel")
     browser.get_log("browser")  # what JupyterLab says while it starts is not about the widget
     browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    wait_for(lambda: elements(browser, ".minibert-view h2"), "showing the widget")
+    heads = ".minibert-view header b"
+    wait_for(lambda: len(texts(browser, heads)) == len(VIEWS), "showing the widgets")
+    assert texts(browser, heads) == list(VIEWS)
 
     model, batch = bert_and_batch()
     view = StepThrough(model, batch)
-    assert texts(browser, ".minibert-view header b") == [view.title]
-    assert texts(browser, ".minibert-view .where") == [f"1 / {len(view.trace)} forward"]
+    assert texts(browser, ".minibert-view .where")[0] == f"1 / {len(view.trace)} forward"
     canvas = browser.find_element("css selector", ".minibert-view .can-pick canvas")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     browser.execute_script("arguments[0].focus()", canvas)
     canvas.send_keys("\ue007")  # Enter: explain the cell
-    (heading,) = texts(browser, ".minibert-view .answer h3")
+    heading = texts(browser, ".minibert-view .answer h3")[0]
     first = view.trace.records[0].output
     assert heading.startswith("y[0, 0, 0] = ")
     assert float(heading.partition(" = ")[2]) == pytest.approx(float(np.ravel(first)[0]), rel=1e-4)

@@ -226,7 +226,7 @@ def test_the_widget_carries_what_the_page_carries():
     assert json.loads(widget.steps) == json.loads(json.dumps(data))
     assert widget.numbers == numbers
     assert "export default { render }" in widget._esm
-    shown = view._repr_mimebundle_()
+    shown, _ = view._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in shown
     assert shown["text/plain"] == repr(view)
 
@@ -240,7 +240,8 @@ def test_without_anywidget_the_error_names_the_extra(monkeypatch):
 def test_without_anywidget_a_notebook_shows_a_line_of_text(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "anywidget", None)
     view = steps("gpt2")
-    (text,) = view._repr_mimebundle_().values()
+    shown, _ = view._repr_mimebundle_()
+    (text,) = shown.values()
     assert text.startswith("GPT2LMHeadModel, one training step: ")
     assert "extra `lessons`" in text
     assert ".to_html(path)" in text

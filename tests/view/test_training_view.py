@@ -8,33 +8,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from browsing import click, elements, no_complaints, opened, texts
+from view_cases import trained
 
-from minibert.cli import main
 from minibert.errors import CheckpointError, DataError
 from minibert.ops.attention import softmax
 from minibert.pipelines.opening import open_both
 from minibert.view import training_view
 from minibert.view.training import thinned
 
-WORDS = "the cat saw a dog and the dog saw a cat while the bird sat on a tree and sang to the sun".split()
 TEXT = "the [MASK] saw a [MASK]"
-SIZES = (
-    "--max_steps 12 --warmup_steps 1 --eval_every 5 --eval_batches 1 --batch_size 4 --seq_len 24 --log_every 2 "
-    "--heldout 0.3 --save_every 5 --save_total_limit 0 --backend numpy"
-).split()
-
-
-def trained(folder, *more):
-    """A run of a few steps, with checkpoints after 5, 10 and 12."""
-    rng = np.random.default_rng(0)
-    sentences = [" ".join(rng.permutation(WORDS)) + "." for _ in range(60)]
-    documents = ["\n".join(sentences[i : i + 5]) for i in range(0, 60, 5)]
-    (folder / "text.txt").write_text("\n\n".join(documents), encoding="utf-8")
-    corpus = ["--corpus", str(folder / "text.txt"), "--output_dir", str(folder / "run")]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINIBERT_CACHE", str(folder / "cache"))
-        assert not main(["pretrain", *corpus, *SIZES, *more])
-    return folder / "run"
 
 
 @pytest.fixture(scope="module")
