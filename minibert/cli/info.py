@@ -4,6 +4,8 @@ Takes a run folder, or the name of a released size such as bert-base or gpt2. Of
 all-minilm-l6-v2, it shows the shapes and where it comes from, fetched or not.
 """
 
+import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +90,19 @@ def _print_released(released: ReleasedModel) -> None:
 
 
 def _print_shapes(model: Model) -> None:
-    for parameter, array in tree_items(model.params):
-        print(f"{parameter:<50} {array.shape!s:>16} {array.size:>12,}")
+    for layers, items in groupby(tree_items(model.params), key=_layers_alike):
+        if layers:
+            print(f"{layers:<50} {'as layer 0':>16} {sum(array.size for _, array in items):>12,}")
+            continue
+        for parameter, array in items:
+            print(f"{parameter:<50} {array.shape!s:>16} {array.size:>12,}")
     print(f"{'total':<50} {'':>16} {model.num_parameters():>12,}")
+
+
+def _layers_alike(item: tuple[str, np.ndarray]) -> str:
+    """What the layers of a stack are called together that have the shapes of its layer 0; of all else nothing."""
+    found = re.match(r"(.+\.layers)\.[1-9]", item[0])
+    return f"{found[1]}.1 and above" if found else ""
 
 
 def _causal(T: int) -> dict[str, np.ndarray]:

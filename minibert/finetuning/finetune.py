@@ -124,7 +124,8 @@ def run(prepared: Prepared, args: FinetuneArguments, folder: Path, say: Callable
     )
     outcome = trainer.train()
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    say(f"{outcome.global_step:,} steps in {outcome.metrics['train_runtime']:.1f} s, loss {outcome.training_loss:.4f}")
+    steps = f"{outcome.global_step:,} step" + "s" * (outcome.global_step > 1)
+    say(f"{steps} in {outcome.metrics['train_runtime']:.1f} s, loss {outcome.training_loss:.4f}")
     if args.method == FEATURES:
         forget_features(model)
     predicted = prepared.predictor(prepared.heldout.inputs, 2 * args.batch_size, progress=_terminal())

@@ -163,7 +163,10 @@ def test_info_of_a_run_and_of_a_released_size(pretrain, command):
     shown = command("info", "run").out
     model = BertForPreTraining.from_pretrained("run")
     assert f"{model.num_parameters():,}" in shown
-    assert all(name in shown for name in flatten(model.params))
+    sizes = {name: leaf.size for name, leaf in flatten(model.params).items()}
+    repeated = sum(size for name, size in sizes.items() if ".layers.1." in name)
+    assert f"encoder.layers.1 and above as layer 0 {repeated:,}" in " ".join(shown.split())
+    assert all((name in shown) == (".layers.1." not in name) for name in sizes)
     assert "(30522, 128)" in command("info", "bert-tiny", "--seq_len", "16").out
     learned = 2 * 2 * 8 * (128 + 128)  # two projections in two layers, A and B of rank 8
     assert f"{learned:,} of" in command("info", "bert-tiny", "--seq_len", "16", "--method", "lora").out
