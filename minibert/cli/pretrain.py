@@ -66,7 +66,7 @@ def run(arguments: dict[str, Any]) -> None:
     if arguments["resume_from_checkpoint"]:
         found = "" if ranks.rank else str(find_checkpoint(arguments, run_name(arguments)))
         checkpoint = Path(ranks.tell(found))
-        arguments = with_options_of(checkpoint, arguments)
+        arguments = with_options_of(checkpoint, arguments, PretrainArguments.options())
     args = resolve_arguments(PretrainArguments(**arguments))
     if checkpoint:
         check_changes(read_object(checkpoint / ARGUMENTS), args.to_dict(), HARMLESS, args.allow_change, say)

@@ -6,11 +6,12 @@ from typing import Any
 
 from minibert.errors import ConfigError
 from minibert.finetuning.methods import METHODS
-from minibert.training.arguments import option
+from minibert.training.arguments import OF_THIS_CALL, option
 
 TASKS = ("classification", "regression", "multi-label", "tokens", "question-answering", "multiple-choice", "pairs")
 FEATURES, LORA, PROMPT = "features", "lora", "prompt"
 ALL_METHODS = (*METHODS, FEATURES, LORA, PROMPT)
+HARMLESS = ("save_every", "save_total_limit")  # change no weights, if they change when a run goes on
 RATE_TIMES_WIDTH = 0.04  # the learning rate of full fine-tuning: 1e-4 at a width of 384, 5e-5 at 768
 RATES = {"full": 1, "feed-forward": 1, "bias": 10, "head": 10, FEATURES: 10, LORA: 10, PROMPT: 100}  # times that
 GROUPS = {  # headings of the help
@@ -22,6 +23,7 @@ GROUPS = {  # headings of the help
     "steps": "num_train_epochs max_steps batch_size learning_rate warmup_steps weight_decay l1 "
     "label_smoothing patience",
     "output": "output_dir overwrite",
+    "stopping and going on": "save_every save_total_limit resume_from_checkpoint allow_change",
     "computation": "seed backend",
 }
 
@@ -64,6 +66,20 @@ class FinetuneArguments:
     new_head: bool = option(False, "begin a new head though the model has one")
     output_dir: str = option("", "the folder of the result (default: a new folder in runs/)")
     overwrite: bool = option(False, "replace what output_dir holds")
+    resume_from_checkpoint: str = option(
+        "",
+        "go on with a run that was stopped: its folder, or a checkpoint (without one: output_dir, or the last run in "
+        "runs/ of this model and data); options that are left at their defaults are those of the run",
+        optional_value="newest",
+    )
+    allow_change: bool = option(
+        False, "go on although the data or options that change the weights are others than the run began with"
+    )
+    save_every: int = option(
+        0,
+        "steps between checkpoints, from which a run that was stopped goes on (0: none); gone when the result is there",
+    )
+    save_total_limit: int = option(2, "checkpoints that are kept: the newest (0: all)")
     max_length: int = option(0, "tokens of a row; what is longer is cut off and counted (0: 256, or 384 for answers)")
     num_train_epochs: float = option(3.0, "how often all rows are learned from")
     max_steps: int = option(-1, "the number of steps, instead of epochs")
@@ -97,8 +113,9 @@ class FinetuneArguments:
             raise ConfigError(f"--max_length must be at least 5, or 0 for the default, but is {self.max_length}")
         if not 0 <= self.learning_rate < math.inf:
             raise ConfigError(f"--learning_rate must be positive, or 0 for the default, but is {self.learning_rate}")
-        if self.patience < 0:
-            raise ConfigError(f"--patience must not be negative, but is {self.patience}")
+        for name in ("patience", "save_every", "save_total_limit"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"--{name} must not be negative, but is {getattr(self, name)}")
 
     def rate(self, width: int) -> float:
         """Return the learning rate for a model so wide."""
@@ -111,6 +128,4 @@ class FinetuneArguments:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `training_args.json` holds."""
-        values = asdict(self)
-        del values["overwrite"]  # used again as a --config, the file must not overwrite a run unasked
-        return values
+        return {name: value for name, value in asdict(self).items() if name not in OF_THIS_CALL}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +24,7 @@ from minibert.finetuning.predictor import Predictor
 from minibert.finetuning.task_data import Source, check_enough, load_splits, parts_of, rows_to_measure, without_empty
 from minibert.finetuning.task_settings import TaskSettings
 from minibert.finetuning.tasks import Encoded, Task, make_task
+from minibert.finetuning.unfinished import CHECKPOINTS, SaveEvery
 from minibert.finetuning.whole_folder import RESULTS
 from minibert.models.base import Model
 from minibert.training.best_model import EarlyStoppingCallback
@@ -111,19 +114,36 @@ def prepare(source: str, args: FinetuneArguments) -> Prepared:
     return Prepared(source, task, start, model, max_length, *two, third, about, skipped, common, rows)
 
 
-def run(prepared: Prepared, args: FinetuneArguments, folder: Path, say: Callable[[str], None] = print) -> Result:
-    """Train, measure on the held-out rows, and write everything into `folder`, which exists."""
+def run(
+    prepared: Prepared,
+    args: FinetuneArguments,
+    folder: Path,
+    say: Callable[[str], None] = print,
+    checkpoints: Path | None = None,
+    checkpoint: Path | None = None,
+) -> Result:
+    """Train, measure on the held-out rows, and write everything into `folder`, which exists.
+
+    With `save_every` the run is saved in `checkpoints`; with a `checkpoint` of it, it goes on from there.
+    """
     task, start, model = prepared.task, prepared.start, prepared.model
+    callbacks = [EarlyStoppingCallback(args.patience)] if args.patience else []
+    callbacks += [SaveEvery(args.save_every)] if args.save_every else []
     trainer = Trainer(
         model,
-        training_arguments(prepared, args, folder / "checkpoints"),
+        training_arguments(prepared, args, checkpoints or folder / CHECKPOINTS),
         train_dataset=prepared.train.columns(task, start.names),
         eval_dataset=prepared.validation and prepared.validation.columns(task, start.names),
         processing_class=start.tokenizer,
-        callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else None,
+        callbacks=callbacks,
     )
-    outcome = trainer.train()
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    if checkpoints:
+        again = shlex.join([prepared.source, "--resume_from_checkpoint", str(checkpoints.parent)])
+        trainer.how_to_go_on = f"go on with: minibert finetune {again}"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "changed since the checkpoint")  # the command has said so
+        outcome = trainer.train(checkpoint, args.allow_change)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     steps = f"{outcome.global_step:,} step" + "s" * (outcome.global_step > 1)
     say(f"{steps} in {outcome.metrics['train_runtime']:.1f} s, loss {outcome.training_loss:.4f}")
     if args.method == FEATURES:
@@ -137,7 +157,9 @@ def run(prepared: Prepared, args: FinetuneArguments, folder: Path, say: Callable
 
 def training_arguments(prepared: Prepared, args: FinetuneArguments, folder: Path) -> TrainingArguments:
     """Return the options of the trainer."""
-    watched = {"eval_strategy": "epoch", "save_strategy": "best", "load_best_model_at_end": True, "save_total_limit": 1}
+    saved = {"save_strategy": "steps", "save_steps": args.save_every} if args.save_every else {"save_strategy": "no"}
+    if args.patience:
+        saved = {"eval_strategy": "epoch", "save_strategy": "best", "load_best_model_at_end": True}
     return TrainingArguments(
         str(folder),
         num_train_epochs=args.num_train_epochs,
@@ -152,7 +174,8 @@ def training_arguments(prepared: Prepared, args: FinetuneArguments, folder: Path
         train_sampling_strategy="group_by_length",
         logging_steps=10,
         seed=args.seed,
-        **(watched if args.patience else {"save_strategy": "no"}),
+        save_total_limit=(args.save_total_limit or None) if args.save_every else 1,
+        **saved,
     )
 
 

@@ -57,7 +57,11 @@ class Trainer:
     ----------
     state : TrainerState
         `state.log_history` is what was logged.
+    how_to_go_on : str
+        What a run that a signal stopped says at its end.
     """
+
+    how_to_go_on = "go on with train(resume_from_checkpoint=True)"
 
     def __init__(
         self,
@@ -154,7 +158,7 @@ class Trainer:
                 loss = train(*parts, self._evaluate, self._save, self.handler, progress)
             except TrainingError as error:
                 raise TrainingError(f"{error}; {self.checkpoints.newest}") from error
-            self.stop.check(self.state, "go on with train(resume_from_checkpoint=True)")
+            self.stop.check(self.state, self.how_to_go_on)
             self.best.restore(self.model.params)
             samples = round((self.state.global_step - first) / settings.steps_per_epoch * len(examples))
             metrics = {**speed("train", start, samples, self.state.global_step - first), "train_loss": loss}
