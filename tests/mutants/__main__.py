@@ -1,10 +1,10 @@
 """Plant mistakes in the backward passes, one at a time, and see whether a test fails.
 
-    cd tests && python -m mutants [ops blocks models kernels] [--every 3] [--json FILE]
+    cd tests && python -m mutants [ops blocks models kernels] [--every 3] [--only gelu_backward] [--json FILE]
 
-No file is changed: a mistake is the code of one function, exchanged in a process of its own. Then the tests run until
-one fails: first the one that noticed the last mistake in that function, then those that bear its name, then all others
-of `targets.TESTS`. A mistake that ends in an exception, a crash or a loop without end counts as noticed.
+No file is changed: a mistake is the code of one function, exchanged in a process of its own. Then the tests that bear
+the function's name run until one fails, first the one that noticed the last mistake in it; if none bears the name, all
+of `targets.TESTS` do. A mistake that ends in an exception, a crash or a loop without end counts as noticed.
 
 Everything runs as plain Python, the kernels too (see `interpreted`). Tests that fail like that, or take too long, are
 not used. This is not part of the suite: all mistakes, thousands, take hours.
@@ -32,8 +32,8 @@ SECONDS = 10  # of processor time that a test may take to be used here; with a m
 class Hunt:
     """A pytest plugin: in the place of running each test once, runs them against every mistake."""
 
-    def __init__(self, folder: str, every: int) -> None:
-        self.functions = targets.functions(folder)
+    def __init__(self, folder: str, every: int, only: list[str]) -> None:
+        self.functions = [f for f in targets.functions(folder) if not only or f.__name__ in only]
         self.every = every
         self.noticed: list[tuple[Mutant, str]] = []
         self.survivors: list[Mutant] = []
@@ -42,11 +42,11 @@ class Hunt:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Take the place of pytest's own loop."""
         for function in self.functions:
-            items = sorted(session.items, key=lambda item, f=function: not targets.is_about(item.nodeid, f))
+            items = [i for i in session.items if targets.is_about(i.nodeid, function)] or list(session.items)
             for mutant in mutants(function, self.every):
                 self.try_one(mutant, items)
             planted = len(self.noticed) + len(self.survivors)
-            print(f"{time.strftime('%X')} {planted} planted, {len(self.survivors)} survived", flush=True)
+            print(f"{time.strftime('%X')} {function.__qualname__}: {planted} planted, {len(self.survivors)} survived")
         return True
 
     def try_one(self, mutant: Mutant, items: list[pytest.Item]) -> None:
@@ -105,9 +105,9 @@ def apart(work: Callable[[], Any]) -> Any:
     return "does not end" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF else "crashes"
 
 
-def hunt(folder: str, every: int) -> Hunt:
+def hunt(folder: str, every: int, only: list[str]) -> Hunt:
     """Plant every n-th mistake in a folder and run its tests."""
-    plugin = Hunt(folder, every)
+    plugin = Hunt(folder, every, only)
     paths = [str(TESTS / path) for path in targets.TESTS[folder]]
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--rootdir", str(TESTS.parent), "-W", "ignore"]
     pytest.main(options + paths, plugins=[plugin])
@@ -135,13 +135,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="*", default=list(targets.TESTS), choices=targets.TESTS)
     parser.add_argument("--every", type=int, default=1, help="plant every n-th mistake only")
+    parser.add_argument("--only", nargs="+", default=[], help="plant mistakes in functions of these names only")
     parser.add_argument("--json", type=Path, help="where to write what survived")
     options = parser.parse_args()
     simple_hypothesis()
     interpreted.load()
     report = {}
     for folder in options.folders:
-        done = hunt(folder, options.every)
+        done = hunt(folder, options.every, options.only)
         planted = len(done.noticed) + len(done.survivors)
         report[folder] = {
             "functions": len(done.functions),
