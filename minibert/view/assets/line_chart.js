@@ -42,8 +42,8 @@ class LineChart {
     this.width = width;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
     this.cursor = svg("g", { class: "cursor" });
-    this.svg.replaceChildren(...this.grid(), ...this.levels.flatMap((level, i) => this.level(level, i)),
-      ...this.lines.flatMap((line, i) => this.line(line, i)), this.cursor);
+    this.svg.replaceChildren(...this.grid(), ...this.lines.flatMap((line, i) => this.line(line, i)),
+      ...this.levels.flatMap((level, i) => this.level(level, i)), this.cursor); // a level's name is not crossed out
     this.point(this.view.step);
   }
 
