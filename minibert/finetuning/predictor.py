@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
+from minibert.errors import TrainingError
 from minibert.finetuning.tasks import Encoded, Task
 from minibert.training.collate import DataCollatorWithPadding
 from minibert.training.examples import Examples, columns_of
@@ -37,7 +39,13 @@ class Predictor(NamedTuple):
         return self.task.encode(self.tokenizer, inputs, self.max_length)
 
     def __call__(self, inputs: list, batch_size: int = 32, progress: bool = False) -> Predictions:
-        """Predict, `batch_size` rows at a time; `progress` shows a bar."""
+        """Predict, `batch_size` rows at a time; `progress` shows a bar.
+
+        Raises
+        ------
+        TrainingError
+            If a score is not finite: no weight may be infinite or NaN, but what is computed of large ones can.
+        """
         encoded = self.encode(inputs)
         model = self.task.scorer(self.model)
         examples = Examples(encoded.columns, columns_of(model))
@@ -50,4 +58,9 @@ class Predictor(NamedTuple):
                 return collate(rows)
 
             scores = predict(model, examples, counted, batch_size, ()).scores
+        if not all(np.isfinite(part).all() for part in (scores if isinstance(scores, tuple) else (scores,))):
+            raise TrainingError(
+                "the model's scores are not finite, because its weights are too large: train it with a lower learning "
+                "rate"
+            )
         return Predictions(self.task.predictions(encoded, scores, self.names), encoded.truncated)

@@ -102,12 +102,14 @@ def test_no_result_is_overwritten_unasked(command, refuses, trained):
     assert (trained / "adapter_model.safetensors").exists()
 
 
-def test_a_run_that_fails_leaves_the_earlier_result(command, trained, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("steps", "message"), [(50, "loss"), (2, "the model's scores are not finite")])
+def test_a_run_that_fails_leaves_the_earlier_result(command, trained, tmp_path, steps, message):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
     argv = ["finetune", "base", "--data", "films.csv", "--output_dir", "out", "--overwrite"]
-    found = command(*argv, "--learning_rate", "1e30", "--max_steps", "50")
+    found = command(*argv, "--learning_rate", "1e30", "--max_steps", steps)
     assert found.code == 2
-    assert "loss" in found.err
+    assert message in found.err
+    assert len(found.err.splitlines()) == 1
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
 
