@@ -47,6 +47,9 @@ def test_without_torch(command, tmp_path):
     assert step["mb"] > 1
     assert found["machine"]["numpy"]
     assert "no targets" in out
+    told = [line.removeprefix("measuring: ") for line in err.splitlines() if line.startswith("measuring: ")]
+    assert told[-2:] == ["memory of the head", "step of bert-tiny"]
+    assert "layer_norm (16,256)" in told
     assert get_backend() == "numpy"  # as before
 
 
