@@ -27,6 +27,7 @@ class Plan(NamedTuple):
     steps: int  # that are measured
     rows: int  # of a batch of all ranks together, in the model
     network: Network  # in the model
+    backend: str = "numba"
 
 
 class Scaling(NamedTuple):
@@ -69,7 +70,7 @@ def scaling(plan: Plan) -> Scaling:
 
 
 def _measure(ranks: int, plan: Plan) -> dict[str, float]:
-    task = json.dumps({"sizes": asdict(plan.sizes), "steps": plan.steps})
+    task = json.dumps({"sizes": asdict(plan.sizes), "steps": plan.steps, "backend": plan.backend})
     command = [sys.executable, "-m", "minibert.bench.scaling_rank", task]
     command = command if ranks == 1 else [find_mpiexec(), "-n", str(ranks), *command]
     environment = {**os.environ, **thread_environment(max(1, available_cores() // 2))}
@@ -81,7 +82,7 @@ def _measure(ranks: int, plan: Plan) -> dict[str, float]:
 
 def text(result: Scaling) -> str:
     """Return the tables."""
-    (sizes, _, rows, network), work = result.plan, result.work
+    (sizes, _, rows, network, _), work = result.plan, result.work
     B = sizes.batch_size
     lines = [f"{sizes.model}, {sizes.seq_len} tokens, measured here with {B} sequences a rank:", ""]
     lines += [f"{'ranks':>6}{'gradients':>12}{'sums alone':>12}{'update':>10}{'sequences/s':>13}{'modelled':>10}"]
@@ -117,7 +118,7 @@ def draw(result: Scaling, picture: Path) -> None:
 
     from minibert.files import write_whole
 
-    sizes, _, rows, network = result.plan
+    sizes, _, rows, network, _ = result.plan
     alone = result.modelled[1].total
     overlapped = [alone / time.total for time in result.modelled.values()]
     one_by_one = [alone / (time.compute + time.messages) for time in result.modelled.values()]

@@ -18,11 +18,12 @@ from minibert.training.optimizer import AdamW
 WARM_UP = 2  # steps that are not counted
 
 
-def measure(ranks: World, sizes: dict[str, Any], steps: int) -> dict[str, float]:
+def measure(ranks: World, sizes: dict[str, Any], steps: int, backend: str) -> dict[str, float]:
     """Return the median seconds of what makes a step: gradients, sums over the ranks included; those alone; update.
 
     `sizes` are those of a rank: together they take a batch that is `ranks.size` times as large.
     """
+    dispatch.set_backend(backend)
     own = Sizes(**sizes)
     batch = random_batch(Sizes(**{**sizes, "batch_size": own.batch_size * ranks.size}))
     model = BertForPreTraining(own.config())
@@ -42,5 +43,5 @@ def measure(ranks: World, sizes: dict[str, Any], steps: int) -> dict[str, float]
 
 
 if __name__ == "__main__":
-    with world() as ranks, dispatch.backend("numba"):
+    with world() as ranks:
         print(json.dumps(measure(ranks, **json.loads(sys.argv[1]))))

@@ -71,7 +71,7 @@ class PretrainArguments:
     )
     save_total_limit: int = option(2, "checkpoints that are kept: the newest (0: all)")
     max_steps: int = option(5000, "number of training steps")
-    batch_size: int = option(16, "sequences in a batch")
+    batch_size: int = option(16, "sequences in a batch, that of all ranks together under mpiexec")
     seq_len: int = option(64, "tokens in a sequence, special tokens included")
     learning_rate: float = option(
         0.0,

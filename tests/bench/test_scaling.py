@@ -1,8 +1,12 @@
 """What the bench says of many ranks."""
 
+import json
+
 import pytest
+from mpi_runner import mpiexec
 
 from minibert import BertForPreTraining
+from minibert.bench.scaling import Plan, draw, scaling, text
 from minibert.bench.scaling_model import Network, Work, step_time, sum_seconds, work_of
 from minibert.bench.sizes import Sizes
 
@@ -34,3 +38,23 @@ def test_the_bytes_are_those_of_all_parameters():
     model = BertForPreTraining(Sizes("bert-tiny", vocab_size=50).config(), seed=None)
     assert work.layers * work.layer_bytes + work.other_bytes == 4 * model.num_parameters()
     assert 0 < work.heads < work_of(Sizes("bert-tiny"), 1.0, 1.0).heads < 1  # more words, more work of the head
+
+
+def test_two_ranks_are_measured_and_the_rest_is_modelled(tmp_path):
+    mpiexec()
+    sizes = Sizes("bert-tiny", batch_size=2, seq_len=8, vocab_size=50)
+    result = scaling(Plan(sizes, 1, 256, Network(1e9, 1e-5), backend="numpy"))
+    assert list(result.measured) == [1, 2]
+    assert result.measured[2]["sums"] > 0
+    assert list(result.modelled) == [1, 2, 4, 8, 16, 32, 64]
+    assert [line.split()[0] for line in text(result).splitlines()[-7:]] == ["1", "2", "4", "8", "16", "32", "64"]
+    assert json.loads(json.dumps(result.to_dict()))["modelled"]["64"]["total"] == result.modelled[64].total
+    draw(result, tmp_path / "scaling.png")
+    assert (tmp_path / "scaling.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("wrong", ["--bandwidth 0", "--global_batch 0", "--latency -1", "--scaling gpt2"])
+def test_what_cannot_be_modelled_is_refused_before_anything_runs(command, wrong):
+    code, out, err = command("--scaling", "bert-tiny", *wrong.split())
+    assert (code, out) == (2, "")
+    assert err.startswith("minibert: --")

@@ -20,7 +20,7 @@ class Step(NamedTuple):
     arrays: list[dict[str, np.ndarray]]
 
 
-@pytest.fixture(scope="module", params=[(2, "numpy"), (3, "numpy")], ids="{0[0]} {0[1]}".format)
+@pytest.fixture(scope="module", params=[(2, "numpy"), (3, "numpy"), (2, "numba")], ids="{0[0]} {0[1]}".format)
 def step(request, tmp_path_factory):
     size, backend = request.param
     ranks = Ranks(tmp_path_factory.mktemp("step"))
