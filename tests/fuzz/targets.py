@@ -9,8 +9,7 @@ from hostile.readers import READERS
 
 from minibert.errors import MinibertError
 
-CORPUS = Path(__file__).parent / "corpus"  # a folder a reader, with what was found and what to begin with
-RUNS = "run"  # its files have sums: every second time they are made to fit
+CORPUS = Path(__file__).parent / "corpus"  # a folder a reader: what was found, and what reached code that is rarely run
 
 
 def target(kind: str, folder: Path) -> Callable[[bytes], None]:
