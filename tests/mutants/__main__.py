@@ -3,8 +3,9 @@
     cd tests && python -m mutants [ops blocks models kernels] [--every 3] [--only gelu_backward] [--json FILE]
 
 No file is changed: a mistake is the code of one function, exchanged in a process of its own. Then the tests that bear
-the function's name run until one fails, first the one that noticed the last mistake in it; if none bears the name, all
-of `targets.TESTS` do. A mistake that ends in an exception, a crash or a loop without end counts as noticed.
+the function's name run until one fails, first the one that noticed the last mistake in it, and in the end those of
+adapters and frozen parameters; if none bears the name, all of `targets.TESTS` do. A mistake that ends in an exception,
+a crash or a loop without end counts as noticed.
 
 Everything runs as plain Python, the kernels too (see `interpreted`). Tests that fail like that, or take too long, are
 not used. This is not part of the suite: all mistakes, thousands, take hours.
@@ -42,7 +43,9 @@ class Hunt:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Take the place of pytest's own loop."""
         for function in self.functions:
-            items = [i for i in session.items if targets.is_about(i.nodeid, function)] or list(session.items)
+            about = [item for item in session.items if targets.is_about(item.nodeid, function)]
+            last = [item for item in session.items if targets.LAST in item.nodeid and item not in about]
+            items = about + last if about else list(session.items)
             for mutant in mutants(function, self.every):
                 self.try_one(mutant, items)
             planted = len(self.noticed) + len(self.survivors)

@@ -5,13 +5,17 @@ import inspect
 import pkgutil
 from types import FunctionType
 
+from minibert.dispatch import REFERENCE
+
+FINETUNING = ["finetuning/test_gradients.py", "finetuning/test_frozen.py"]
 TESTS = {
     "ops": ["gradcheck/test_ops.py", "loops/test_ops.py", "finetuning/test_frozen.py"],
-    "blocks": [f"gradcheck/test_{name}.py" for name in ("blocks", "classifiers", "pairs")]
-    + ["finetuning/test_frozen.py"],
+    "blocks": [f"gradcheck/test_{name}.py" for name in ("blocks", "classifiers", "pairs")] + FINETUNING,
     "models": [f"gradcheck/test_{name}.py" for name in ("bert", "bert_body", "models", "task_models", "classifiers")],
-    "kernels": [f"kernels/test_{name}.py" for name in ("parity", "row_kernels", "head", "pairs", "causal_work")],
+    "kernels": [f"kernels/test_{name}.py" for name in ("parity", "row_kernels", "head", "pairs", "causal_work")]
+    + ["extremes/test_empty_axes.py"],
 }
+LAST = "finetuning/"  # tests of adapters and frozen parameters reach every function, but are slow
 WHOLE_MODULES = {"flash_backward"}  # every function of it belongs to a backward pass
 NO_MATHEMATICS = {"is_backward_once", "backward_once", "scratch_layout", "backward"}
 ABOUT = {  # modules whose name is not in the names of the tests that are about them
@@ -23,6 +27,7 @@ ABOUT = {  # modules whose name is not in the names of the tests that are about 
     "matmul": "linear",
     "activations": "gelu",
 }
+ALSO = {"_stepwise_backward": "lora"}
 BY_OTHER_NAMES = {"sum_to_shape", "row_product", "_add_sums", "parameter_gradients"}  # what only backward passes call
 
 
@@ -48,9 +53,11 @@ def _counts(module: str, function: FunctionType, free: bool) -> bool:
 
 def is_about(test: str, function: FunctionType) -> bool:
     """Whether the name of a test speaks of a function, of its class, or, if it is private, of its module."""
+    if function.__name__ in ALSO:
+        return ALSO[function.__name__] in test
     module, name = function.__module__.rpartition(".")[2], function.__name__.removesuffix("_backward")
     if "." in function.__qualname__:
         name = function.__qualname__.partition(".")[0]
-    elif name.startswith("_") or module in ABOUT:
-        name = ABOUT.get(module, module)
+    elif name.startswith("_") or function.__name__ not in REFERENCE:
+        name = ABOUT.get(module, module if name.startswith("_") else name)
     return name in test.rpartition("/")[2]
