@@ -8,7 +8,7 @@ adapters and frozen parameters; if none bears the name, all of `targets.TESTS` d
 a crash or a loop without end counts as noticed.
 
 Everything runs as plain Python, the kernels too (see `interpreted`). Tests that fail like that, or take too long, are
-not used. This is not part of the suite: all mistakes, thousands, take hours.
+not used. This is not part of the suite: all mistakes, thousands, take hours. RESULTS.md says what a sample showed.
 """
 
 import argparse

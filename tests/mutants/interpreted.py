@@ -11,6 +11,7 @@ import sys
 
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # @njit returns its function
 os.environ["NUMBA_NUM_THREADS"] = "1"
+os.environ["NUMBA_CPU_FEATURES"] = ""  # the smallest register tile, 4 x 4: so small arrays have many, and edges
 
 import numba
 import numba.extending
@@ -126,7 +127,9 @@ def _overload(stub, **_):
 def load():
     """Import the kernels, and replace what is not Python in them."""
     numba.extending.intrinsic, numba.extending.overload = _intrinsic, _overload
-    from minibert.kernels import compile, memory, vector_math
+    from minibert.kernels import attention_plan, compile, memory, vector_math
+
+    attention_plan.ROWS = attention_plan.COLUMNS = 4  # many tiles and blocks of keys
 
     originals = {
         vars(module)[name]: new
