@@ -70,7 +70,7 @@ def read(folder, name):
         return
     checkpoint = good_checkpoint(folder, lambda text: None)
     defaults = {field.name: getattr(PretrainArguments(), field.name) for field in PretrainArguments.options()}
-    PretrainArguments(**with_options_of(checkpoint, defaults))
+    PretrainArguments(**with_options_of(checkpoint, defaults, PretrainArguments.options()))
     minibert.AutoConfig.from_pretrained(checkpoint)
     run = new_run()
     progress = run.read(checkpoint)
