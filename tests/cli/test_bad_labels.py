@@ -121,7 +121,7 @@ def test_a_run_that_fails_leaves_the_earlier_result(command, trained, tmp_path, 
         ([("i loved it", 1), ("a film", -1)], "'-1' is none of the 2 classes"),
         ([("i loved it", 1), ("a film", "")], "the label is missing"),
         ([("i loved it", "good"), ("a film", "bad")], "'good' is none of the 2 classes: 0, 1"),
-        ([("i loved it", 1)], "at least two examples"),
+        ([("i loved it", 1)], "there is only one row to measure on"),
         ([("i loved it", 1), ("", 0)], "is an empty text"),
     ],
 )

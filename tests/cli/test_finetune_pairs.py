@@ -128,7 +128,7 @@ def test_another_task_in_its_place_leaves_nothing_of_the_encoder(finetune, comma
         ([*ALIKE, ("a film", " ", 1)], [], "of column 'sentence2' is an empty text"),
         ([(a, b, 1.0) for a, b, _ in ALIKE], [], "all rows of column 'score' are 1: nothing to learn"),
         (ALIKE[:1], [], "1 rows cannot be split"),
-        (ALIKE[:2], [], "there is 1 pair of texts"),
+        (ALIKE[:2], [], "there is only one row to measure on"),
         (TOGETHER, ["--batch_size", "1"], "learn from the others of their batch: take at least 2"),
         (ALIKE, ["--method", "head"], "pairs have no head, so --method head trains nothing: full, feed-forward"),
         (ALIKE, ["--method", "prompt"], "pairs have no head, so --method prompt trains nothing"),

@@ -21,6 +21,14 @@ from minibert.tree import flatten
 SPEEDS = ("second", "runtime")
 
 
+@pytest.fixture(autouse=True)
+def not_ignored():
+    """What a shell starts in the background ignores SIGINT, and so would the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Signal(TrainerCallback):
     """Sends this process a signal in the course of a step."""
 
