@@ -252,7 +252,7 @@ def _check_facts(said: dict[str, Any], facts: dict[str, Any]) -> None:
     for name, ours in facts.items():
         if said.get(name) not in (None, ours):
             raise CheckpointError(
-                f"the adapter was made for another model: its {name} is {said[name]}, this model's is {ours}"
+                f"the adapter was made for another model: its {name} is {said[name]!r}, this model's is {ours!r}"
             )
 
 

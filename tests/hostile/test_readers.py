@@ -63,13 +63,8 @@ def test_malformed_input_is_refused(kind, tmp_path):
     check(rows)
 
 
-NOT_SORTED_OUT = pytest.mark.xfail(reason="of all its cases some end otherwise than its list says; not looked into yet")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind", [pytest.param(k, marks=NOT_SORTED_OUT if k in ("tokenizer", "adapter") else ()) for k in READERS]
-)
+@pytest.mark.parametrize("kind", READERS)
 def test_all_malformed_input_is_refused(kind, tmp_path):
     rows = met(kind, tmp_path, ALL, seed=2)
     report(kind, rows)
