@@ -1,9 +1,13 @@
 """Commands run inside the test process, with their own cache folder and working folder."""
 
+import os
+import signal
+
 import pytest
 from minibert.kernels.cache import folder
 
 from minibert.cli import main
+from minibert.training import loop
 
 folder()  # where kernels are kept is chosen before MINIBERT_CACHE names an empty folder: most are compiled already
 RUN_A_MODEL = ("pretrain", "fill-mask", "generate", "gradcheck", "info", "finetune", "evaluate", "predict", "compare")
@@ -62,3 +66,23 @@ def pretrain(command, text):
         return command("pretrain", "--corpus", corpus, *output, *small, *sizes, *more, **how)
 
     return run
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Send this process a signal in the middle of a step, or let it die there, once."""
+
+    def arm(step, number=signal.SIGTERM):
+        right = loop.take_step
+
+        def interrupted(*args):
+            if args[5] == step:
+                monkeypatch.setattr(loop, "take_step", right)
+                if number is None:
+                    raise RuntimeError("died")
+                os.kill(os.getpid(), number)
+            return right(*args)
+
+        monkeypatch.setattr(loop, "take_step", interrupted)
+
+    return arm

@@ -1,15 +1,12 @@
 """A fine-tuning that was stopped and goes on ends with the bits of one that never stopped."""
 
 import json
-import os
 import signal
 
 import numpy as np
 import pytest
 from finetune_cases import ROWS, checkpoint, write_csv
 from safetensors.numpy import load_file
-
-from minibert.training import loop
 
 TIMES = ("tokens_per_second", "train_runtime", "train_samples_per_second", "train_steps_per_second", "eval_runtime")
 TIMES += ("eval_samples_per_second", "eval_steps_per_second")
@@ -26,26 +23,6 @@ def finetune(command, tmp_path):
         return command("finetune", model, "--data", "films.csv", "--output_dir", out, *OPTIONS, *more)
 
     return run
-
-
-@pytest.fixture
-def stop_at(monkeypatch):
-    """Send this process a signal in the middle of a step, or let it die there, once."""
-
-    def arm(step, number=signal.SIGTERM):
-        right = loop.take_step
-
-        def interrupted(*args):
-            if args[5] == step:
-                monkeypatch.setattr(loop, "take_step", right)
-                if number is None:
-                    raise RuntimeError("died")
-                os.kill(os.getpid(), number)
-            return right(*args)
-
-        monkeypatch.setattr(loop, "take_step", interrupted)
-
-    return arm
 
 
 def weights(folder):

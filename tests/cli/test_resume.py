@@ -1,7 +1,6 @@
 """A run that was interrupted and goes on ends with the bits of one that was never interrupted."""
 
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 from minibert.kernels.threads import at_most
 
 from minibert.models.base import Model
-from minibert.training import loop
 
 TIMES = ("tokens_per_second",)  # what no two runs share
 LEARN = {
@@ -27,24 +25,6 @@ def ends_with(folder):
     last = Path(folder) / "checkpoint-8"
     files = (last / "model.safetensors", last / "optimizer.safetensors", Path(folder) / "model.safetensors")
     return log, *(path.read_bytes() for path in files)
-
-
-@pytest.fixture
-def stop_at(monkeypatch):
-    """Send this process a signal in the middle of a step, once."""
-
-    def arm(step, number=signal.SIGTERM):
-        right = loop.take_step
-
-        def interrupted(*args):
-            if args[5] == step:
-                monkeypatch.setattr(loop, "take_step", right)
-                os.kill(os.getpid(), number)
-            return right(*args)
-
-        monkeypatch.setattr(loop, "take_step", interrupted)
-
-    return arm
 
 
 OPTIONS = ["--max_steps", "8", "--eval_every", "3", "--log_every", "3", "--gradient_accumulation_steps", "2"]

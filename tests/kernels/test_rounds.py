@@ -67,6 +67,19 @@ def test_products(limits, layout, dtype):
     np.testing.assert_allclose(y, REFERENCE["gelu"](u)[0], rtol=0, atol=atol)
 
 
+def test_rows_that_compete_for_the_same_places_of_the_cache():
+    """They are packed if a tile reads more of them at once than there are places; other rows are read in place."""
+    for row, MR, in_place in [(4096, 14, False), (-8192, 14, False), (4100, 14, True), (4096, 6, True)]:
+        assert blocking.is_read_in_place(row, 4, 4, MR) == in_place
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_such_rows_are_packed_right(limits, dtype, monkeypatch):
+    """As on a processor with tall tiles, wherever this runs."""
+    monkeypatch.setattr(blocking, "WAYS", 0)
+    test_products(limits, "rows whole pages apart", dtype)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_weight_gradients(limits, dtype):
     """The bias gradient is summed beside the product, round by round."""

@@ -9,6 +9,7 @@ import shutil
 import warnings
 
 import pytest
+from hostile.damage import places
 
 import minibert
 from minibert.data.tokenizer_byte_bpe import train_byte_bpe
@@ -42,13 +43,6 @@ def folders(tmp_path_factory):
         weight_map = dict.fromkeys(model.to_hf(), SHARD)
         (root / task / INDEX).write_text(json.dumps({"weight_map": weight_map}))
     return root
-
-
-def places(value, path=()):
-    """Every place in a JSON value, as the keys that lead there."""
-    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-        yield (*path, key)
-        yield from places(value[key], (*path, key))
 
 
 def changed_value(text, rng):
