@@ -25,7 +25,7 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 1
     The confidence of an example is its largest probability; bin m holds the confidences in ((m - 1) / M, m / M].
 
     It is a sum of sizes, so noise adds to it and never cancels: of few examples it is too high, and its bootstrap
-    interval too narrow (with 50 examples, one that should hold the truth in 95 % of cases did so in 85 %).
+    interval too narrow (of a model 1.5 points too sure, 95 % intervals of 50 examples held that in 88 % of 400 cases).
 
     Parameters
     ----------
