@@ -13,12 +13,11 @@ import numpy as np
 from mpi4py import MPI
 
 from minibert.distributed.gradient_sums import GradientSums
+from minibert.distributed.last_words import PATIENCE, say_last_words
 from minibert.distributed.world import Batch, World
 from minibert.errors import MinibertError, TrainingError, TrainingStopped
 from minibert.ops import IGNORE_INDEX
 from minibert.tree import Tree, flatten
-
-PATIENCE = 1.0  # seconds
 
 
 class Ranks(World):
@@ -45,7 +44,7 @@ class Ranks(World):
             return
         if self.rank:
             time.sleep(PATIENCE)  # most mistakes meet all ranks; then rank 0 says so, and ends this one
-        print(f"rank {self.rank} of {self.size} ends the run. {_describe(error)}", file=sys.__stderr__, flush=True)
+        say_last_words(f"rank {self.rank} of {self.size} ends the run. {_describe(error)}", sys.__stderr__)
         code = 130 if isinstance(error, KeyboardInterrupt) else 2
         self.comm.Abort(code)
         os._exit(code)  # Abort may return before it ends this process
