@@ -23,6 +23,7 @@ from minibert.kernels.microkernel import host_tile
 KC = 256  # steps of k in a panel, at most
 BLOCK_BYTES = 144 * 1024  # rows of A for kc steps of k, in the second-level cache while C and panels pass through
 SHARED_BYTES = 6 * 1024 * 1024
+LINE = 64  # bytes of a cache line
 PAGE = 4096  # bytes; also how far apart two addresses are that compete for the same places of a first-level cache
 WAYS = 8  # of such places, at least
 DEPTH = 512  # steps of k of a round, at most
@@ -71,12 +72,12 @@ def is_read_in_place(row: int, column: int, item: int, MR: int) -> bool:
 
     It takes MR numbers of a column of A at a time. Where rows are contiguous, each of its MR streams uses up its cache
     lines, unless there are more streams than places in the cache for them: rows that are whole pages apart all want the
-    same ones. Where columns are contiguous, MR numbers lie in one line, and the rest of the line serves the next tiles,
-    if the columns are not so far apart that the lines fall into few places, and each on a memory page of its own.
+    same ones. Where columns are contiguous, the MR numbers are a piece of one line, and each step of k wants another
+    line: worth it if the piece is most of the line, and the lines are not each on a memory page of its own.
     """
     if column == item:
         return MR <= WAYS or row % PAGE != 0
-    return row == item and abs(column) < PAGE
+    return row == item and 2 * MR * item > LINE and abs(column) < PAGE
 
 
 @cache

@@ -17,13 +17,14 @@ from minibert.kernels.blocking import SERIAL_WORK, TINY_WORK, is_read_in_place, 
 from minibert.kernels.epilogue import GELU, GELU_GRAD, GELU_TANH, GELU_TANH_GRAD, PLAIN
 from minibert.kernels.microkernel import host_tile
 from minibert.kernels.product import phases, product
-from minibert.kernels.threads import at_most
+from minibert.kernels.threads import run_on
 from minibert.kernels.vector_product import is_vector_product, vector_product
 from minibert.kernels.workspace import scratch
 from numba import get_num_threads
 
 _NOTHING = {np.dtype(t): (np.empty(0, t), np.empty((1, 1, 1, 1), t)) for t in (np.float32, np.float64)}
-_EDGE = {t: -(-host_tile(t).rows * host_tile(t).columns // 16) * 16 for t in _NOTHING}  # whole cache lines
+_TILE = {t: host_tile(t) for t in _NOTHING}
+_EDGE = {t: -(-tile.rows * tile.columns // 16) * 16 for t, tile in _TILE.items()}  # whole cache lines
 
 
 def matmul(
@@ -130,16 +131,17 @@ def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=Fa
         vector_product(a, b, out, no_other if other is None else other, bias, kind)
         return
     P, Q, M, N = out.shape
-    in_place = is_read_in_place(*a.strides[2:], a.itemsize, host_tile(a.dtype).rows)
-    how = plan(M, N, a.shape[3], P * Q, in_place, get_num_threads(), out.dtype)
-    threads = _busy(how, P * Q, P * Q * M * N * a.shape[3])
+    allowed = get_num_threads()
+    in_place = is_read_in_place(*a.strides[2:], a.itemsize, _TILE[a.dtype].rows)
+    how = plan(M, N, a.shape[3], P * Q, in_place, allowed, out.dtype)
+    threads = _busy(how, P * Q, P * Q * M * N * a.shape[3], allowed)
     panels = scratch(1 if how.together else threads, how.panels, out.dtype, "panels")
     edges = scratch(threads, _EDGE[out.dtype], out.dtype, "edges")
-    with at_most(threads):
-        product(out.dtype)(
-            *(a, b, out, no_other if other is None else other, bias, nothing if sums is None else sums, int(add), kind),
-            *(how, np.zeros(phases(how, P * Q), np.intp), panels, edges),
-        )
+    run_on(
+        *(threads, product(out.dtype), a, b, out, no_other if other is None else other, bias),
+        *(nothing if sums is None else sums, int(add), kind),
+        *(how, np.zeros(phases(how, P * Q), np.intp), panels, edges),
+    )
 
 
 def _by_numpy(a, b, out, bias, sums, add):
@@ -150,14 +152,14 @@ def _by_numpy(a, b, out, bias, sums, add):
         sums[...] = sums + b.sum(0) if add else b.sum(0)
 
 
-def _busy(how, matrices, work):
+def _busy(how, matrices, work, allowed):
     """How many threads have something to do: one, if waking the others takes longer than the product."""
     if work < SERIAL_WORK:
         return 1
     tasks = matrices * how.strips
     if how.together:
         tasks = -(-how.rows // how.task_rows) * -(-how.columns // how.task_columns)
-    return max(1, min(get_num_threads(), tasks))
+    return max(1, min(allowed, tasks))
 
 
 def _four_axes(a, b, out, other):

@@ -25,9 +25,10 @@ from typing import NamedTuple
 
 import numpy as np
 from minibert.kernels.blocking import PLAN_SIZE, Plan
+from minibert.kernels.column_sums import add_column_sums
 from minibert.kernels.compile import compiled, compiled_once
 from minibert.kernels.epilogue import finish
-from minibert.kernels.memory import address, fetch_add, load, row, store
+from minibert.kernels.memory import address, fetch_add, load, store
 from minibert.kernels.microkernel import multiply_tile
 from minibert.kernels.packing import pack_a, pack_b, panel_strides, tile_columns, tile_rows
 from numba import njit, prange, types
@@ -240,7 +241,7 @@ def _multiply_task(dtype, item, job, plan, part, i, j, edge):
                 rows - in_place, columns, added, edge,
             )  # fmt: skip
         if job.sums != 0 and part.i + i == 0:  # of the tasks that read these panels, the one with the first rows
-            _add_sums(dtype, item, b, kc, columns, job.sums + (part.j + j) * item, added)
+            add_column_sums(dtype, item, b, kc, columns, job.sums + (part.j + j) * item, added, edge)
     if part.k + part.depth >= job.K and (job.kind != 0 or job.bias != 0):
         x = job.other.at + (part.i + i) * job.other.row + (part.j + j) * item
         bias = job.bias + (part.j + j) * item if job.bias != 0 else 0
@@ -273,20 +274,3 @@ def _copy_edge(dtype, item, edge, c, c_row, rows, columns, add):
             if add:
                 value += load(dtype, c + i * c_row + j * item)
             store(dtype, c + i * c_row + j * item, value)
-
-
-@njit
-def _add_sums(dtype, item, b_panels, kc, columns, sums, add):
-    """sums (+)= sum of B over k, from its panels."""
-    compiled_once()
-    NR = tile_columns(dtype)
-    for j in range(0, columns, NR):
-        count = min(NR, columns - j)
-        total = row(dtype, sums + j * item, count)
-        for n in range(count):
-            if not add:
-                total[n] = dtype.type(0)
-        for k in range(kc):
-            numbers = row(dtype, b_panels + (j * kc + k * NR) * item, count)
-            for n in range(count):
-                total[n] += numbers[n]

@@ -11,8 +11,8 @@ process raises an error instead. The user's own parallel Numba functions know no
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Any
 
 import numba
 
@@ -42,16 +42,15 @@ def one_at_a_time(loop: Callable) -> Callable:
     return in_turn
 
 
-@contextmanager
-def at_most(count: int) -> Iterator[None]:
-    """Let the loops inside a `with` block use `count` threads at most: waking more takes longer than a small loop."""
+def run_on(count: int, loop: Callable, *args: Any) -> None:
+    """Run a loop on `count` threads at most: waking more takes longer than a small loop."""
     allowed = numba.get_num_threads()
     if count >= allowed:
-        yield
+        loop(*args)
         return
     numba.set_num_threads(count)
     try:
-        yield
+        loop(*args)
     finally:
         numba.set_num_threads(allowed)
 

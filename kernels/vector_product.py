@@ -14,7 +14,7 @@ import numpy as np
 from minibert.kernels.compile import FAST, compiled, compiled_once, tasks
 from minibert.kernels.epilogue import PLAIN, finish
 from minibert.kernels.memory import address, fetch_add, row
-from minibert.kernels.threads import at_most
+from minibert.kernels.threads import run_on
 from minibert.kernels.workspace import scratch
 from numba import get_num_threads, njit, prange, types
 
@@ -45,8 +45,8 @@ def vector_product(a: np.ndarray, b: np.ndarray, out: np.ndarray, other: np.ndar
     count = PARTS * tasks(N, WIDE) if by_rows else tasks(N, BLOCK)
     parts = scratch(PARTS if by_rows else 1, M * N if by_rows else 1, y.dtype, "vector product")
     lanes = min(get_num_threads(), count) if w.size > SERIAL_NUMBERS else 1
-    with at_most(lanes):
-        _few_rows(y.dtype)(x, w, y, other[0, 0], bias, kind, count, lanes, by_rows, np.zeros(1, np.intp), parts)
+    counter = np.zeros(1, np.intp)
+    run_on(lanes, _few_rows(y.dtype), x, w, y, other[0, 0], bias, kind, count, lanes, by_rows, counter, parts)
 
 
 def _loop(x, w, y, other, bias, kind, count, lanes, by_rows, counter, parts):

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from minibert.kernels.threads import at_most
+from minibert.kernels.threads import run_on
 
 from minibert.models.base import Model
 
@@ -58,11 +58,14 @@ def test_stopped_by_a_signal(pretrain, stop_at, learn):
 @pytest.mark.parametrize("learn", LEARN)
 def test_both_backends_on_one_thread_and_two(pretrain, stop_at, learn, backend, threads):
     more = [*OPTIONS, *LEARN[learn], "--backend", backend, "--blas_threads", str(threads)]
-    with at_most(threads):
+
+    def train():
         assert pretrain(*more, out="whole").code == 0
         stop_at(5)
         assert pretrain(*more, out="run").code == 143
         assert pretrain("--resume_from_checkpoint", *more, out="run").code == 0
+
+    run_on(threads, train)
     assert ends_with("run") == ends_with("whole")
 
 

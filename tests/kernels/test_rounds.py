@@ -52,7 +52,8 @@ def test_products(limits, layout, dtype):
     in_place = blocking.is_read_in_place(*a.strides, a.itemsize, MR)
     how = blocking.plan(83, 131, 61, 1, in_place, 2, np.dtype(dtype))
     crowded = layout == "rows whole pages apart" and MR > blocking.WAYS
-    assert how.packs_a == (layout in ("columns far apart", "spread") or crowded)
+    narrow = layout == "columns" and 2 * MR * a.itemsize <= blocking.LINE
+    assert how.packs_a == (layout in ("columns far apart", "spread") or crowded or narrow)
     assert how.together == how.packs_a  # else each thread takes strips of columns
     assert (how.strips > 1) == (not how.packs_a)
     assert (how.depth_rounds > 1) == (limits in ("depth", "all"))
@@ -78,6 +79,15 @@ def test_such_rows_are_packed_right(limits, dtype, monkeypatch):
     """As on a processor with tall tiles, wherever this runs."""
     monkeypatch.setattr(blocking, "WAYS", 0)
     test_products(limits, "rows whole pages apart", dtype)
+
+
+@pytest.mark.parametrize("line", [0, 1024], ids=["read in place", "packed"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_of_which_a_tile_takes_much_or_little_of_a_line(limits, dtype, line, monkeypatch):
+    """As on processors with tall and with low tiles, wherever this runs."""
+    monkeypatch.setattr(blocking, "LINE", line)
+    test_products(limits, "columns", dtype)
+    test_weight_gradients(limits, dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -52,6 +52,11 @@ def _multiply_tile(dtype, a, a_row, a_column, panel, kc, c, c_row, add):
     target[...] = target + product if add else product
 
 
+def _add_rows(dtype, panel, kc, sums):
+    columns = _tile(dtype).columns
+    row(dtype, sums, columns)[:] += row(dtype, panel, kc * columns).reshape(kc, columns).sum(0)
+
+
 def _transpose_lanes(dtype, source, source_row, target, target_row):
     shape = 2 * (_tile(dtype).lanes,)
     _matrix(dtype, target, shape, (target_row, dtype.itemsize))[...] = _matrix(
@@ -91,6 +96,7 @@ PRIMITIVES = {
     "compiled_once": lambda: None,
     "exp_negative": np.exp,
     "_greater": max,
+    "add_rows": _add_rows,
     "multiply_tile": _multiply_tile,
     "transpose_lanes": _transpose_lanes,
     "_power_of_two": None,  # of exp alone
