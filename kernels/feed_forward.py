@@ -50,34 +50,40 @@ def feed_forward_backward(
     check_shape("dy", dy, (*x.shape[:-1], w_2.shape[1]))
     rows, drows = as_rows(x), as_rows(dy)  # (N, D) both
     dx = np.empty_like(rows)
-    first, second = _zeros(w_1), _zeros(w_2)
+    first, second = _gradients(w_1), _gradients(w_2)
     for part in _parts(u):
         h = u[part] if is_backward_once() else u[part].copy()  # (rows, F) u, which the product makes to gelu(u)
         du = matmul_gelu_grad(drows[part], w_2.T, h, tanh=tanh_form)  # (rows, F) = (dy W_2^T) gelu'(u)
         matmul(du, w_1.T, dx[part])
-        _add(first, rows[part], du)
-        _add(second, h, drows[part])
+        _add(first, rows[part], du, part)
+        _add(second, h, drows[part], part)
     (dw_1, db_1), (dw_2, db_2) = first, second
     return dx.reshape(x.shape), dw_1, db_1 if b_1_trains else None, dw_2, db_2 if b_2_trains else None
 
 
 def _parts(u: np.ndarray) -> list[slice]:
-    """Equal parts of the rows of u (N, F)."""
+    """Equal parts of the rows of u (N, F): at least one, even if there are no rows."""
     count = max(1, -(-u.nbytes // WIDE_BYTES))
     size = max(1, -(-len(u) // count))
-    return [slice(i, i + size) for i in range(0, len(u), size)]
+    return [slice(i, i + size) for i in range(0, max(1, len(u)), size)]
 
 
-def _zeros(weight: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-    """Gradients of a weight (I, O), None if it is Frozen, and of its bias (O,)."""
-    dw = None if is_frozen(weight) else np.zeros(weight.shape, weight.dtype)
-    return dw, np.zeros(weight.shape[1], weight.dtype)
+def _gradients(weight: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """Room for the gradients of a weight (I, O), None if it is Frozen, and of its bias (O,)."""
+    dw = None if is_frozen(weight) else np.empty(weight.shape, weight.dtype)
+    return dw, np.empty(weight.shape[1], weight.dtype)
 
 
-def _add(gradients: tuple[np.ndarray | None, np.ndarray], x: np.ndarray, dy: np.ndarray) -> None:
-    """Add x^T dy and dy.sum(0) to the gradients of a weight and its bias; the first only if it is wanted."""
+def _add(gradients: tuple[np.ndarray | None, np.ndarray], x: np.ndarray, dy: np.ndarray, part: slice) -> None:
+    """Add x^T dy and dy.sum(0) to the gradients of a weight and its bias; the first only if it is wanted.
+
+    The first part makes the gradients, so that they need not be cleared before.
+    """
     dw, db = gradients
-    if dw is None:
+    later = part.start > 0
+    if dw is not None:
+        weight_gradient(x, dy, dw, db, add=later)
+    elif later:
         db += dy.sum(0)
     else:
-        weight_gradient(x, dy, dw, db, add=True)
+        dy.sum(0, out=db)
