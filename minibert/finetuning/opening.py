@@ -21,11 +21,10 @@ from minibert.finetuning.predictor import Predictor
 from minibert.finetuning.task_settings import FILE, TaskSettings, read_settings
 from minibert.finetuning.tasks import TASKS, Task
 from minibert.models import tasks as heads
-from minibert.models.base import check_vocabulary
 from minibert.models.families import family_of_folder
 from minibert.models.label_config import MULTI_LABEL, REGRESSION
 from minibert.models.task_model import TaskModel
-from minibert.tokenizers import AutoTokenizer
+from minibert.models.tokenizer_beside import open_tokenizer_of
 from minibert.tokenizers.base import PretrainedTokenizer
 
 KINDS = {  # how the class of a checkpoint ends -> kind of head
@@ -72,13 +71,14 @@ def open_to_train(source: str, task: Task, names: list[str], new_head: bool = Fa
     if not task.has_head:
         model, about = open_pairs(source, names)
         return Start(model, model.encoder.tokenizer, names, about)
-    cls, tokenizer = head_class(folder, task), AutoTokenizer.from_pretrained(folder)
+    cls = head_class(folder, task)
+    config = cls.config_class.from_pretrained(folder)
+    tokenizer = open_tokenizer_of(config, folder)
     if kind_of_head(folder) == task.kind and not new_head:
         names = known_labels(source, folder, task, names)
-    changes = {**task.config(names), **_padding(tokenizer, cls.config_class.from_pretrained(folder))}
+    changes = {**task.config(names), **_padding(tokenizer, config)}
     with quiet_about_new_heads():
         model, info = cls.from_pretrained(folder, output_loading_info=True, ignore_mismatched_sizes=new_head, **changes)
-    _check_tokenizer(source, tokenizer, model)
     is_new = new_head or bool(head_tensors(model) & set(info["missing_keys"]))
     if is_new:
         model.params["task_head"] = model.init_head(np.random.default_rng(seed))
@@ -107,15 +107,16 @@ def open_trained(source: str, base: str = "") -> tuple[Predictor, TaskSettings]:
         return Predictor(model, model.encoder.tokenizer, task, settings.labels, settings.max_length), settings
     is_adapter = (folder / ADAPTER).is_file()
     home = _base_folder(source, folder, base) if is_adapter else folder
-    cls, tokenizer = head_class(home, task), AutoTokenizer.from_pretrained(folder)
-    changes = {**task.config(settings.labels), **_padding(tokenizer, cls.config_class.from_pretrained(home))}
+    cls = head_class(home, task)
+    config = cls.config_class.from_pretrained(home)
+    tokenizer = open_tokenizer_of(config, folder)
+    changes = {**task.config(settings.labels), **_padding(tokenizer, config)}
     with quiet_about_new_heads():
         model, info = cls.from_pretrained(home, output_loading_info=True, ignore_mismatched_sizes=is_adapter, **changes)
     if not is_adapter and (lacking := head_tensors(model) & set(info["missing_keys"])):
         raise CheckpointError(f"{source}: the head is not in the file, {sorted(lacking)[0]} is missing: fine-tune it")
     if is_adapter:
         model = _adapted(source, folder, model)
-    _check_tokenizer(source, tokenizer, model)
     return Predictor(model, tokenizer, task, settings.labels, settings.max_length), settings
 
 
@@ -238,13 +239,6 @@ def _padding(tokenizer: PretrainedTokenizer, config: Any) -> dict[str, int]:
     if tokenizer.pad_token is None:
         raise DataError("the tokenizer has no token to pad with: take a model with byte pairs or WordPieces")
     return {"pad_token_id": tokenizer.pad_token_id}
-
-
-def _check_tokenizer(source: str, tokenizer: PretrainedTokenizer, model: Any) -> None:
-    try:
-        check_vocabulary(len(tokenizer), model.config)
-    except DataError as error:
-        raise DataError(f"{source}: {error}") from error
 
 
 def _some(names: list[str]) -> str:

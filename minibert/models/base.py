@@ -161,7 +161,7 @@ class Model:
         from safetensors.numpy import save
 
         if tokenizer is not None:
-            check_vocabulary(len(tokenizer), self.config)
+            check_vocabulary(tokenizer, self.config)
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
         folder = make_folder(folder)
         self.config.save_pretrained(folder, architectures=[type(self).__name__], dtype=self.dtype.name)
@@ -226,8 +226,9 @@ class Model:
         return from_hf(tensors, self.name_table(), self.params, self.transposed)
 
 
-def check_vocabulary(tokens: int, config: Config) -> None:
-    """Raise `DataError` if a tokenizer of so many tokens has ids that a model does not have."""
+def check_vocabulary(tokenizer: Any, config: Config) -> None:
+    """Raise `DataError` if a tokenizer has ids that a model does not have; between them there may be gaps."""
+    tokens = 1 + max(tokenizer.get_vocab().values(), default=-1)
     if tokens > config.vocab_size:
         raise DataError(
             f"the tokenizer has {tokens} tokens, but the model only {config.vocab_size} (vocab_size): they do not "

@@ -9,9 +9,10 @@ import numpy as np
 
 from minibert.data.released_models import model_folder
 from minibert.dispatch import no_grad
+from minibert.models.auto import AutoConfig
 from minibert.models.base import Model
 from minibert.models.bodies import open_body
-from minibert.tokenizers import AutoTokenizer
+from minibert.models.tokenizer_beside import open_tokenizer_of
 from minibert.tokenizers.auto import with_face
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class FeatureExtraction:
     def from_pretrained(cls, model: str | Path) -> FeatureExtraction:
         """Open a run or checkpoint folder, or a model by its name. Raises `CheckpointError` or `DataError`."""
         folder = model_folder(model)
-        return cls(open_body(folder), AutoTokenizer.from_pretrained(folder))
+        tokenizer = open_tokenizer_of(AutoConfig.from_pretrained(folder), folder)
+        return cls(open_body(folder), tokenizer)
 
     def __call__(
         self, text: str | list[str], return_tensors: bool = False, truncation: bool = False

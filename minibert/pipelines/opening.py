@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minibert.errors import DataError
-from minibert.models.base import Model, check_vocabulary
+from minibert.models.base import Model
 from minibert.models.families import class_for
-from minibert.tokenizers import AutoTokenizer
+from minibert.models.tokenizer_beside import open_tokenizer_of
 
 if TYPE_CHECKING:
     from minibert.tokenizers.base import PretrainedTokenizer
@@ -27,10 +26,5 @@ def open_both(folder: str | Path, objective: str) -> tuple[Model, PretrainedToke
         If it holds no tokenizer that can be read, or one with more tokens than the model has.
     """
     cls = class_for(folder, objective)
-    config = cls.config_class.from_pretrained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    try:
-        check_vocabulary(len(tokenizer), config)
-    except DataError as error:
-        raise DataError(f"{folder}: {error}") from error
+    tokenizer = open_tokenizer_of(cls.config_class.from_pretrained(folder), folder)
     return cls.from_pretrained(folder), tokenizer

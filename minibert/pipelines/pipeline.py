@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minibert.errors import ConfigError
-from minibert.models.base import Model
+from minibert.models.base import Model, check_vocabulary
 from minibert.pipelines.feature_extraction import FeatureExtraction
 from minibert.pipelines.fill_mask import FillMask
 from minibert.pipelines.text_classification import TextClassification
@@ -52,6 +52,8 @@ def pipeline(
         If there is no such task, no model or no tokenizer is given, or the model cannot do the task.
     CheckpointError
         If the folder holds no model that can do it.
+    DataError
+        If the tokenizer cannot be read, or has ids that the model does not have.
     """
     if task not in TASKS:
         raise ConfigError(f"no task named {task!r}: choose one of {', '.join(TASKS)}")
@@ -66,7 +68,11 @@ def pipeline(
     _check_class(task, model)
     if tokenizer is None:
         raise ConfigError(f"{task} needs the model's tokenizer too: pass tokenizer=, or the folder of both as model=")
-    return kind(model, AutoTokenizer.from_pretrained(tokenizer) if isinstance(tokenizer, str | Path) else tokenizer)
+    if isinstance(tokenizer, str | Path):
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer)
+    made = kind(model, tokenizer)
+    check_vocabulary(made.tokenizer, model.config)
+    return made
 
 
 def _check_class(task: str, model: object) -> None:

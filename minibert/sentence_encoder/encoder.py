@@ -16,16 +16,18 @@ from minibert.blocks.packed import runs_of
 from minibert.blocks.text_vectors import text_vectors
 from minibert.data.released_models import model_folder
 from minibert.dispatch import no_grad
-from minibert.errors import CheckpointError, ConfigError, DataError
+from minibert.errors import CheckpointError, DataError
 from minibert.finetuning.lora import without_low_rank
+from minibert.models.auto import AutoConfig
+from minibert.models.base import check_vocabulary
 from minibert.models.bert import BertModel
-from minibert.models.bodies import open_body
+from minibert.models.bodies import BODIES, open_body
 from minibert.models.packed_bert import packed_bert
+from minibert.models.tokenizer_beside import open_tokenizer_of
 from minibert.ops import l2_normalise
 from minibert.sentence_encoder.batches import batches_by_length
 from minibert.sentence_encoder.recipe import Recipe, read_recipe, write_recipe
 from minibert.sentence_encoder.similarity import cosine_similarity
-from minibert.tokenizers import AutoTokenizer
 from minibert.tokenizers.auto import with_face
 from minibert.tree import Tree
 
@@ -54,11 +56,7 @@ class SentenceEncoder:
         recipe = recipe or Recipe()
         self.model = model
         self.tokenizer = with_face(tokenizer)
-        if len(self.tokenizer) > model.config.vocab_size:
-            raise ConfigError(
-                f"the tokenizer has {len(self.tokenizer)} tokens, but the model only {model.config.vocab_size} "
-                "(vocab_size): use the tokenizer it was trained with"
-            )
+        check_vocabulary(self.tokenizer, model.config)
         most = min(self.tokenizer.model_max_length, model.config.max_length)
         self.recipe = recipe._replace(max_seq_length=min(recipe.max_seq_length or most, most))
 
@@ -79,15 +77,14 @@ class SentenceEncoder:
         CheckpointError
             If there is no such folder or name, or it holds something else.
         DataError
-            If it cannot be fetched, or its tokenizer cannot be used.
+            If it cannot be fetched, or its tokenizer cannot be used, or has ids that the model does not have.
         """
         folder = model_folder(model)
-        recipe, body = read_recipe(folder), open_body(folder, dtype)
-        if not isinstance(body, BertModel):
-            raise CheckpointError(
-                f"{folder}: a {body.config.model_type} model cannot do this, it takes bert or roberta"
-            )
-        return cls(body, AutoTokenizer.from_pretrained(folder), recipe)
+        recipe, config = read_recipe(folder), AutoConfig.from_pretrained(folder)
+        if not issubclass(BODIES[config.model_type], BertModel):
+            raise CheckpointError(f"{folder}: a {config.model_type} model cannot do this, it takes bert or roberta")
+        tokenizer = open_tokenizer_of(config, folder)
+        return cls(open_body(folder, dtype), tokenizer, recipe)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write a folder that `from_pretrained` and sentence-transformers open; LoRA is merged into what is written."""

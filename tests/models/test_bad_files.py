@@ -299,6 +299,44 @@ def test_a_tokenizer_larger_than_the_model(tmp_path):
         minibert.pipeline("text-generation", tmp_path)
 
 
+def test_a_tokenizer_with_a_gap_in_its_ids(tmp_path):
+    """As many tokens as the model has, but the last one has an id that the model does not have."""
+    tokenizer = characters("abc")
+    model = minibert.GPT2LMHeadModel(minibert.GPT2Config(len(tokenizer), n_embd=12, n_layer=1, n_head=3))
+    model.save_pretrained(tmp_path, tokenizer)
+    content = json.loads((tmp_path / "tokenizer.json").read_text())
+    content["model"]["vocab"]["c"] = len(tokenizer)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=f"has {len(tokenizer) + 1} tokens, but the model only {len(tokenizer)} "):
+        minibert.pipeline("text-generation", tmp_path)
+
+
+TASKS = {
+    "fill-mask": minibert.BertForMaskedLM,
+    "text-classification": minibert.BertForSequenceClassification,
+    "feature-extraction": minibert.BertModel,
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_asks_whether_tokenizer_and_model_belong_together(tmp_path, task):
+    """With a folder before any weight is read, and with a model and a tokenizer that are open already."""
+    from minibert.data.tokenizer_wordpiece import train_wordpiece
+
+    tokenizer = minibert.BertTokenizer(train_wordpiece(["the cat sat on the mat"] * 9, 30))
+    model = TASKS[task](minibert.BertConfig(len(tokenizer) - 1, 12, 1, 3, 8, max_position_embeddings=9))
+    message = rf"the tokenizer has {len(tokenizer)} tokens, but the model only {len(tokenizer) - 1} \(vocab_size\)"
+    with pytest.raises(DataError, match=message):
+        minibert.pipeline(task, model, tokenizer)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    for open_it in (lambda folder: minibert.pipeline(task, folder), minibert.SentenceEncoder.from_pretrained):
+        with pytest.raises(DataError, match=message) as refused:
+            open_it(tmp_path)
+        assert str(refused.value).startswith(f"{tmp_path}: ")
+
+
 def test_a_model_is_saved_with_its_tokenizer(tmp_path):
     tokenizer = characters("abc \n")
     config = minibert.GPT2Config(len(tokenizer), n_positions=9, n_embd=12, n_layer=1, n_head=3)
