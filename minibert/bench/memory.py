@@ -8,6 +8,7 @@ first.
 """
 
 import ctypes
+import functools
 import gc
 import platform
 from dataclasses import replace
@@ -20,31 +21,33 @@ from minibert.bench.process import measure as in_process
 STEPS = 3  # the second holds everything that a step needs, the third shows whether it grows
 
 
-def extra_memory(what: str, side: str, sizes: dict[str, Any]) -> float | None:
+def extra_memory(what: str, side: str, sizes: dict[str, Any], variant: str = "") -> float | None:
     """Return the bytes that a side takes, measured in a fresh process; None where the system cannot tell.
 
     `what` is "step": everything that a training step needs (parameters, gradients, optimizer, activations), but no
-    code; or "head": what the vocabulary head with its loss needs beyond its inputs and its results.
+    code, taken in the way that `step_variants` calls `variant`; or "head": what the vocabulary head with its loss needs
+    beyond its inputs and its results.
     """
     if platform.system() == "Windows":
         return None
-    return in_process("minibert.bench.memory", {"what": what, "side": side, "sizes": sizes})
+    return in_process("minibert.bench.memory", {"what": what, "side": side, "sizes": sizes, "variant": variant})
 
 
-def measure(what: str, side: str, sizes: dict[str, Any]) -> float:
+def measure(what: str, side: str, sizes: dict[str, Any], variant: str = "") -> float:
     """Return the bytes, in this process."""
     from minibert.bench.sizes import Sizes
 
-    return {"step": _step, "head": _head}[what](side, Sizes(**sizes))
+    work = {"step": functools.partial(_step, variant=variant), "head": _head}[what]
+    return work(side, Sizes(**sizes))
 
 
-def _step(side: str, sizes: Any) -> float:
+def _step(side: str, sizes: Any, variant: str) -> float:
     """Some steps, after some of a tiny model that load what has to be loaded: code of libraries, compiled loops."""
     from minibert.bench.sizes import Sizes
-    from minibert.bench.steps import available_cores, step_variants
+    from minibert.bench.steps import step_variants, thread_counts
 
     def take(sizes: Sizes) -> None:
-        step = next(iter(step_variants(side, sizes, [available_cores()]).values()))
+        step = step_variants(side, sizes, thread_counts())[variant]  # the models of other variants go at once
         step.prepare()
         for _ in range(STEPS):
             step.run()

@@ -170,7 +170,7 @@ def step_rows(sizes: Sizes, plan: Plan) -> list[Row]:
     count = flops.step(sizes)
     rows, kernels_memory = [], None
     for name in names:
-        memory = extra_memory("step", name, asdict(sizes))
+        memory = extra_memory("step", name, asdict(sizes), variants[name])
         kernels_memory = memory if name == "kernels" else kernels_memory
         other = name != "kernels"
         values = {
