@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from minibert.kernels.activations import GeluCache, GeluTanhCache, gelu_backward, gelu_tanh_backward
-from minibert.kernels.linear import parameter_gradients
-from minibert.kernels.matmul import matmul, matmul_gelu
+from minibert.kernels.linear import input_gradient, parameter_gradients
+from minibert.kernels.matmul import matmul_gelu
 
 from minibert.frozen import is_frozen
 
@@ -22,7 +22,8 @@ def linear_gelu(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, tanh_form: bool
 ) -> tuple[np.ndarray, LinearGeluCache]:
     """y = gelu(x W + b)."""
-    y, u = matmul_gelu(x, weight, bias, tanh=tanh_form)  # (..., O) both
+    y, u = matmul_gelu(np.atleast_2d(x), weight, bias, tanh=tanh_form)
+    y, u = (a.reshape(*x.shape[:-1], weight.shape[1]) for a in (y, u))  # (..., O) both
     return y, LinearGeluCache(x, weight, u, tanh_form, not is_frozen(bias))
 
 
@@ -32,4 +33,4 @@ def linear_gelu_backward(
     """dy (..., O)  ->  dx (..., I), dweight (I, O), dbias (O,)."""
     x, weight, u, tanh_form, bias_trains = cache
     du = gelu_tanh_backward(dy, GeluTanhCache(u)) if tanh_form else gelu_backward(dy, GeluCache(u))  # (..., O)
-    return matmul(du, weight.T), *parameter_gradients(x, du, weight, bias_trains)
+    return input_gradient(du, weight), *parameter_gradients(x, du, weight, bias_trains)

@@ -32,7 +32,7 @@ def matmul(
 ) -> np.ndarray:
     """A B + bias, or with `add` out + A B + bias, over the last two axes; leading axes broadcast as in NumPy.
 
-    There may be two leading axes, and any number where B has none and A is contiguous.
+    There may be two leading axes, and any number where B has none; of more than two, an A with gaps is copied first.
 
     a (..., M, K), b (..., K, N), bias (N,)  ->  (..., M, N): `out` if it is given, else a new array.
     """
@@ -165,9 +165,10 @@ def _busy(how, matrices, work, allowed):
 def _four_axes(a, b, out, other):
     """Views of the operands with two leading axes, broadcast to one another.
 
-    Rows of a contiguous A that all meet the same B are one long matrix: (..., M, K) B is (... * M, K) B.
+    Rows of a contiguous A that all meet the same B are one long matrix: (..., M, K) B is (... * M, K) B. With more
+    than two leading axes they become one.
     """
-    if b.ndim == 2 < out.ndim and a.flags.c_contiguous and out.flags.c_contiguous:
+    if b.ndim == 2 < out.ndim and out.flags.c_contiguous and (a.flags.c_contiguous or out.ndim > 4):
         rows = math.prod(out.shape[:-1])
         other = None if other is None else other.reshape(rows, out.shape[-1])
         a, out = a.reshape(rows, a.shape[-1]), out.reshape(rows, out.shape[-1])
