@@ -79,6 +79,7 @@ class BertConfig(LabelConfig):
         self._check_heads("num_attention_heads", "hidden_size")
         self._check_choice("hidden_act", TANH_FORM)
         self._check_scale("layer_norm_eps", "initializer_range")
+        self._check_token_ids("pad_token_id", most=self.vocab_size - 1)
 
     def weight_count(self) -> int:
         """Return how many numbers the tables and the weights of the layers hold: nearly all that a model has."""

@@ -127,6 +127,12 @@ class Config:
             if value > most:
                 raise ConfigError(f"{name} must be at most {most:,}, but is {short(value)}")
 
+    def _check_token_ids(self, *names: str, most: int = LARGEST) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= most:
+                raise ConfigError(f"{name} must be within 0..{most:,}, or None, but is {short(value)}")
+
     def _check_heads(self, heads: str, width: str) -> None:
         H, D = getattr(self, heads), getattr(self, width)
         if D % H:

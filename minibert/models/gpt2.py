@@ -61,6 +61,7 @@ class GPT2Config(DecoderConfig):
         if self.n_inner is not None:
             self._check_positive("n_inner")
         self._check_choice("activation_function", TANH_FORM)
+        self._check_token_ids("bos_token_id", "eos_token_id", "pad_token_id")  # small models keep 50256
 
     @property
     def activation(self) -> str:

@@ -66,6 +66,7 @@ class RobertaConfig(BertConfig):
     def validate(self) -> None:
         """Raise `ConfigError` if a value, or a combination of values, cannot work."""
         super().validate()
+        self._check_token_ids("bos_token_id", "eos_token_id")
         rows = min(self.vocab_size, self.max_position_embeddings - 1)  # behind the padding's position comes the first
         if not 0 <= self.pad_token_id < rows:
             raise ConfigError(

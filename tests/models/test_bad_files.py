@@ -99,6 +99,7 @@ def test_a_weight_file_that_is_a_folder(saved):
 
 GPT2 = CONFIG.to_dict()
 BERT = minibert.BertConfig(23, 12, 2, 3, 8, max_position_embeddings=9).to_dict()
+ROBERTA = minibert.RobertaConfig(23, 12, 2, 3, 8, max_position_embeddings=9).to_dict()
 BAD_VALUES = [
     (GPT2, "n_embd", -12),
     (GPT2, "n_embd", 0),
@@ -122,6 +123,9 @@ BAD_VALUES = [
     (GPT2, "attn_pdrop", 1),
     (GPT2, "attn_pdrop", -0.1),
     (GPT2, "activation_function", "x" * 10_000),
+    (GPT2, "bos_token_id", -5),
+    (GPT2, "eos_token_id", 10**30),
+    (GPT2, "pad_token_id", float("nan")),
     (GPT2, "tie_word_embeddings", False),
     (GPT2, "add_cross_attention", True),
     (BERT, "hidden_act", ["gelu"]),
@@ -131,6 +135,11 @@ BAD_VALUES = [
     (BERT, "position_embedding_type", "relative_key"),
     (BERT, "type_vocab_size", 0),
     (BERT, "pad_token_id", "0"),
+    (BERT, "pad_token_id", -1),
+    (BERT, "pad_token_id", 23),
+    (ROBERTA, "pad_token_id", None),
+    (ROBERTA, "bos_token_id", -1),
+    (ROBERTA, "eos_token_id", 10**9),
     (BERT, "num_labels", 10**9),
     (BERT, "num_labels", 10**30),
     (BERT, "num_labels", "2"),
