@@ -199,7 +199,7 @@ for dtype in (np.float32, np.float64):
 
 REDUCED = """
 import numpy as np
-from minibert.kernels.matmul import matmul, matmul_gelu
+from minibert.kernels.matmul import matmul, matmul_gelu, matmul_gelu_grad, weight_gradient
 from minibert.kernels.microkernel import host_tile
 print(*host_tile(np.float32))
 rng = np.random.default_rng(0)
@@ -209,6 +209,13 @@ for dtype, tolerance in ((np.float32, 1e-4), (np.float64, 1e-12)):
         for y in (b, np.asfortranarray(b)):
             np.testing.assert_allclose(matmul(x, y), a @ b, rtol=tolerance, atol=tolerance)
     np.testing.assert_array_equal(matmul_gelu(a, b)[1], matmul(a, b))
+    u = np.zeros((61, 53), dtype)  # there gelu is 0 and its derivative 1/2
+    np.testing.assert_allclose(matmul_gelu_grad(a, b, u), a @ b / 2, rtol=tolerance, atol=tolerance)
+    assert not u.any()
+    for x in (a, np.pad(a, ((0, 0), (0, 1100)))[:, :77]):
+        dw, db = weight_gradient(x.T, b)
+        np.testing.assert_allclose(dw, x @ b, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(db, b.sum(0), rtol=tolerance, atol=tolerance)
 """
 
 
