@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike
 from minibert.blocks.losses import LossPart
 from minibert.dispatch import backward_once
 from minibert.errors import CheckpointError, ConfigError, DataError
-from minibert.files import make_folder, write_whole
+from minibert.files import make_folder
 from minibert.frozen import trainable, wanted
 from minibert.models.config import Config
 from minibert.models.names import Loaded, NameTable, fill, from_hf, to_hf
 from minibert.models.room import check_room
 from minibert.models.safetensors_file import Stored
-from minibert.models.weights import WEIGHTS, read_weights, refuse_pickles
+from minibert.models.shards import bytes_of, write_weights
+from minibert.models.weights import read_weights, refuse_pickles
 from minibert.ops import dropout_key
 from minibert.tree import Tree, tree_size
 
@@ -142,7 +143,9 @@ class Model:
         """Return a tree of the shape of `params` (by default `params`) under Hugging Face's names and layouts."""
         return to_hf(self.params if tree is None else tree, self.name_table(), self.transposed)
 
-    def save_pretrained(self, folder: str | Path, tokenizer: Any = None) -> None:
+    def save_pretrained(
+        self, folder: str | Path, tokenizer: Any = None, max_shard_size: int | str | None = None
+    ) -> None:
         """Write `config.json` and `model.safetensors`; Hugging Face's class of the same name opens them.
 
         Parameters
@@ -150,22 +153,22 @@ class Model:
         folder : str or Path
         tokenizer : PretrainedTokenizer, optional
             Its files are written beside: `tokenizer.json`, `tokenizer_config.json` and the vocabulary.
+        max_shard_size : int or str, optional
+            Larger weights are written in shards of at most so many bytes, or so much as "5GB", with an index.
 
         Raises
         ------
         DataError
             If the tokenizer has ids that the model does not have.
         ConfigError
-            If there is a file of that name.
+            If there is a file of that name, or `max_shard_size` is no size.
         """
-        from safetensors.numpy import save
-
         if tokenizer is not None:
             check_vocabulary(tokenizer, self.config)
-        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.to_hf().items()}
+        largest = bytes_of(max_shard_size)
         folder = make_folder(folder)
         self.config.save_pretrained(folder, architectures=[type(self).__name__], dtype=self.dtype.name)
-        write_whole(folder / WEIGHTS, lambda path: path.write_bytes(save(tensors, metadata={"format": "pt"})))
+        write_weights(folder, self.to_hf(), largest)
         if tokenizer is not None:
             tokenizer.save_pretrained(folder)
 

@@ -106,6 +106,17 @@ def test_what_we_save_opens_there(case, tmp_path):
         np.testing.assert_array_equal(again.state_dict()[name], tensor, name)  # to us and back: the same bits
 
 
+def test_what_we_save_in_shards_opens_there(case, tmp_path):
+    cls, theirs, model = case
+    model.save_pretrained(tmp_path / "theirs")
+    cls.from_pretrained(tmp_path / "theirs").save_pretrained(tmp_path / "ours", max_shard_size="3kB")
+    assert (tmp_path / "ours/model.safetensors.index.json").exists()
+    again, info = theirs.from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(info.values())
+    for name, tensor in model.state_dict().items():
+        np.testing.assert_array_equal(again.state_dict()[name], tensor, name)
+
+
 @pytest.mark.parametrize(("name", "sizes"), HEADS.values(), ids=HEADS)
 def test_gradients_of_what_hugging_face_saves(name, sizes, tmp_path):
     cls, _, theirs = build(name, sizes)

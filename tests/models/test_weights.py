@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from minibert import GPT2Config, GPT2LMHeadModel
-from minibert.errors import CheckpointError
+from minibert.errors import CheckpointError, ConfigError
 from minibert.models.safetensors_file import read_tensors
 from minibert.tree import flatten
 
@@ -44,6 +44,37 @@ def test_shards_open(saved):
     model, folder = saved
     shard(folder)
     assert_opens(model, folder)
+
+
+def test_weights_are_written_in_shards(saved):
+    """Of at most 2 kB, but for a tensor that is larger alone; what was there before goes, and so back again."""
+    model, folder = saved
+    model.save_pretrained(folder, max_shard_size="2kB")
+    index = json.loads((folder / INDEX).read_text())
+    files = sorted(path.name for path in folder.glob("*.safetensors"))
+    n = len(files)
+    assert n >= 5
+    assert files == [f"model-{i:05}-of-{n:05}.safetensors" for i in range(1, n + 1)]
+    found = {name: file for file in files for name in load_file(folder / file)}
+    assert found == index["weight_map"]
+    assert index["metadata"] == {"total_size": 4 * model.num_parameters()}
+    for parts in (load_file(folder / file) for file in files):
+        assert len(parts) == 1 or sum(tensor.nbytes for tensor in parts.values()) <= 2000
+    assert_opens(model, folder)
+    for size in (None, "1 MiB", 10**6):
+        model.save_pretrained(folder, max_shard_size=3000)
+        assert len(list(folder.glob("*.safetensors"))) < n
+        assert_opens(model, folder)
+        model.save_pretrained(folder, max_shard_size=size)
+        assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors"}
+        assert_opens(model, folder)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True, "", "5", "GB", "5XB", "-5GB", "0MB", "9" * 100 + "B", [5]])
+def test_a_size_of_shards_that_is_none(tmp_path, size):
+    with pytest.raises(ConfigError, match="max_shard_size must be a number of bytes, or a text like"):
+        GPT2LMHeadModel(CONFIG).save_pretrained(tmp_path / "none", max_shard_size=size)
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_missing_shard_is_named(saved):
