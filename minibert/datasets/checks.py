@@ -9,6 +9,7 @@ import numpy as np
 from minibert.datasets.dataset import Dataset
 from minibert.datasets.features import ClassLabel
 from minibert.errors import DataError
+from minibert.fields import short
 
 
 def texts(dataset: Dataset, column: str) -> list[str]:
@@ -22,7 +23,7 @@ def texts(dataset: Dataset, column: str) -> list[str]:
     values = _rows(dataset, column)
     for i, value in enumerate(values):
         if not isinstance(value, str):
-            what = "is missing" if value is None else f"is {value!r}, no text"
+            what = "is missing" if value is None else f"is {short(value)}, no text"
             raise DataError(f"row {i} of column {column!r} {what}")
     if not any(value.strip() for value in values):
         raise DataError(f"all texts of column {column!r} are empty")
@@ -44,9 +45,9 @@ def classes(dataset: Dataset, column: str) -> tuple[np.ndarray, ClassLabel]:
         raise DataError(f"column {column!r} holds lists, not one class a row")
     labels = np.array(encoded[column])  # (N,)
     if len(np.unique(labels)) < 2:
-        name = feature.int2str(int(labels[0]))
+        name = short(feature.int2str(int(labels[0])))
         raise DataError(
-            f"all {len(labels)} rows to learn from are of the class {name!r}: to learn a difference takes two classes"
+            f"all {len(labels)} rows to learn from are of the class {name}: to learn a difference takes two classes"
         )
     return labels, feature
 
@@ -56,7 +57,7 @@ def numbers(dataset: Dataset, column: str) -> np.ndarray:
     values = _rows(dataset, column)
     for i, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            what = "is missing" if value in (None, "") else f"is {value!r}, no finite number"
+            what = "is missing" if value in (None, "") else f"is {short(value)}, no finite number"
             raise DataError(f"row {i} of column {column!r} {what}")
     return np.array(values, np.float64)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from minibert.errors import ConfigError, DataError
+from minibert.fields import short
 
 LOOKED_AT = 100  # rows that tell the type of a column
 
@@ -105,8 +106,10 @@ def encode(feature: ClassLabel | Sequence, value: Any) -> Any:
     """Return class names as numbers, in lists too."""
     if isinstance(feature, ClassLabel):
         return feature.encode(value)
+    if value is None:
+        raise DataError("the list of labels is missing")
     if not isinstance(value, list | tuple):
-        raise DataError(f"{value!r} is no list of labels")
+        raise DataError(f"{short(value)} is no list of labels")
     return [encode(feature.feature, entry) for entry in value]
 
 
@@ -118,16 +121,20 @@ def decode(feature: ClassLabel | Sequence, value: Any) -> Any:
 
 
 def classes_of(values: list, column: str) -> ClassLabel | Sequence:
-    """Return the classes that occur in a column, sorted; numbers as numbers."""
-    if values and isinstance(values[0], list | tuple):
-        entries = [entry for value in values for entry in value]
-        return Sequence(classes_of(entries, column))
-    found = {value for value in values if value not in (None, "")}
+    """Return the classes that occur in a column, sorted; numbers as numbers.
+
+    If a row is a list, all must be, which encoding them finds out.
+    """
+    lists = [value for value in values if isinstance(value, list | tuple)]
+    entries = [entry for value in lists for entry in value] if lists else values
+    for entry in entries:
+        if isinstance(entry, float | tuple) or not isinstance(entry, Hashable):
+            raise DataError(f"column {column!r} holds {short(entry)}: classes are strings or integers")
+    found = {entry for entry in entries if entry not in (None, "")}
     if not found:
         raise DataError(f"column {column!r} holds no label")
-    if any(isinstance(value, float | list | dict | tuple) for value in found):
-        raise DataError(f"column {column!r} holds {next(iter(found))!r}: classes are strings or integers")
-    return ClassLabel(sorted(found, key=lambda value: (isinstance(value, str), value)))
+    classes = ClassLabel(sorted(found, key=lambda value: (isinstance(value, str), value)))
+    return Sequence(classes) if lists else classes
 
 
 def _some(names: list[str]) -> str:

@@ -196,7 +196,14 @@ def in_common(train: list, heldout: list) -> int:
 
 def _rows(rows: Source, task: Task, args: FinetuneArguments) -> tuple[Dataset, Dataset, str]:
     if not args.eval_data:
-        return parts_of(rows, task, args.train_split, args.eval_split)
+
+        def check(table: Dataset) -> None:
+            """Name a row that cannot be used by its number in the file."""
+            if len(table) > 1 and not args.skip_empty:
+                task.inputs(table)
+                task.truth(table, task.label_names(table))
+
+        return parts_of(rows, task, args.train_split, args.eval_split, check)
     from minibert.datasets.load import take
 
     train = take(load_splits(rows), args.train_split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +52,13 @@ def load_splits(source: Source) -> DatasetDict:
     return load_dataset(source.data, source.part or None)
 
 
-def parts_of(source: Source, task: Task, train_split: str = "train", eval_split: str = "") -> Parts:
+def parts_of(
+    source: Source,
+    task: Task,
+    train_split: str = "train",
+    eval_split: str = "",
+    check: Callable[[Dataset], None] | None = None,
+) -> Parts:
     """Return both parts of a source: its splits, or a division by content if there is but one.
 
     Parameters
@@ -63,11 +70,15 @@ def parts_of(source: Source, task: Task, train_split: str = "train", eval_split:
         Such as `train[:100]`: which of the rows to learn from.
     eval_split : str
         By default `test`, or else `validation`.
+    check : callable, optional
+        Is handed the rows that are going to be divided, while they have the numbers that they have in the file.
     """
     splits = load_splits(source)
     chosen = eval_split or next((name for name in MEASURED_ON if name in splits), "")
     if chosen:
         return Parts(take(splits, train_split), take(splits, chosen), f"split {chosen}")
+    if check is not None:
+        check(splits["train"])
     splits = divided(splits["train"], source, task)
     return Parts(take(splits, train_split), splits["test"], f"{source.heldout:.0%} by content, seed {source.seed}")
 

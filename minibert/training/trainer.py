@@ -230,7 +230,7 @@ class Trainer:
         if too_long:
             raise DataError(
                 f"{too_long} of {len(examples)} examples have more than the {limit} tokens that the model has "
-                "positions for: tokenize with truncation=True"
+                f"positions for: tokenize with truncation=True, max_length={limit}"
             )
         return examples
 

@@ -10,6 +10,7 @@ import numpy as np
 from minibert.datasets.dataset import Dataset
 from minibert.errors import DataError
 from minibert.evaluation.task_metrics import ANSWERS, TaskMetric
+from minibert.fields import short
 from minibert.finetuning.answer_windows import Windows, answer_tokens, answer_windows
 from minibert.finetuning.best_span import best_answer
 from minibert.finetuning.tasks.base import Columns, Encoded, Task, filled_texts
@@ -44,17 +45,12 @@ class QuestionAnswering(Task):
 
     def truth(self, dataset: Dataset, names: list[str]) -> list[dict[str, list]]:
         """Return {"text": [...], "answer_start": [...]} of each question."""
-        found = dataset[self.columns.label]
-        for i, answer in enumerate(found):
-            if not isinstance(answer, dict) or not {"text", "answer_start"} <= answer.keys():
-                raise DataError(
-                    f"row {i} of column {self.columns.label!r} must be "
-                    '{"text": [...], "answer_start": [...]}, as SQuAD has it'
-                )
+        found, contexts = dataset[self.columns.label], dataset[self.columns.pair]
+        for i, (answer, context) in enumerate(zip(found, contexts, strict=True)):
+            where = f"row {i} of column {self.columns.label!r}"
+            _check_answer(answer, context, where)
             if not answer["text"] and NONE not in names:
-                raise DataError(
-                    f"row {i} of column {self.columns.label!r} has no answer, but the model always gives one"
-                )
+                raise DataError(f"{where} has no answer, but the model always gives one")
         return found
 
     def config(self, names: list[str]) -> dict[str, Any]:
@@ -105,6 +101,20 @@ class QuestionAnswering(Task):
     def answer(self, prediction: str, given: Any, names: list[str]) -> dict[str, Any]:
         """Return the text."""
         return {"answer": prediction}
+
+
+def _check_answer(answer: Any, context: str, where: str) -> None:
+    """Raise `DataError` if an answer is none, or does not stand in its context where it is said to."""
+    texts, starts = (answer.get(name) if isinstance(answer, dict) else None for name in ("text", "answer_start"))
+    if not (_all_are(str, texts) and _all_are(int, starts) and len(texts) == len(starts)):
+        raise DataError(f'{where} must be {{"text": [...], "answer_start": [...]}}, as SQuAD has it')
+    for text, start in zip(texts, starts, strict=True):
+        if not text or start < 0 or context[start : start + len(text)] != text:
+            raise DataError(f"{where}: the context has no {short(text)} at character {start}, where it should be")
+
+
+def _all_are(kind: type, values: Any) -> bool:
+    return isinstance(values, list) and all(type(value) is kind for value in values)
 
 
 def _check_questions(tokenizer: PretrainedTokenizer, questions: Sequence[str], max_length: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from minibert.datasets.dataset import Dataset
 from minibert.errors import DataError
 from minibert.evaluation.task_metrics import CHOICE, TaskMetric
+from minibert.fields import short
 from minibert.finetuning.tasks.base import Columns, Encoded, Task, cut_off, filled_texts
 from minibert.ops.attention import softmax
 
@@ -45,7 +46,7 @@ class MultipleChoice(Task):
         for i, (label, (_, choices)) in enumerate(zip(dataset[self.columns.label], self.inputs(dataset), strict=True)):
             number = choices.index(label) if label in choices else label
             if type(number) is not int or not 0 <= number < len(choices):
-                what = "is missing" if label in (None, "") else f"is {label!r}"
+                what = "is missing" if label in (None, "") else f"is {short(label)}"
                 raise DataError(
                     f"row {i} of column {self.columns.label!r} {what}: it must be within 0..{len(choices) - 1}, or one "
                     "of the choices"

@@ -112,6 +112,9 @@ class MultiLabel(SequenceTaskBase):
         feature = encoded.features[self.columns.label]
         if not isinstance(feature, Sequence):
             raise DataError(f"column {self.columns.label!r} must hold a list of labels in each row, as JSONL can")
+        rows = {frozenset(row) for row in encoded[self.columns.label]}
+        if len(rows) < 2:
+            raise DataError(f"all rows of column {self.columns.label!r} have the same labels: nothing to learn")
         return feature.feature.names
 
     def truth(self, dataset: Dataset, names: list[str]) -> np.ndarray:
