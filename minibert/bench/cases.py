@@ -20,14 +20,20 @@ from minibert.bench.timing import Side
 
 OPS = (
     "matmul",
+    "linear",
     "linear_gelu",
     "feed_forward",
     "attention",
     "layer_norm",
     "add_norm",
     "linear_cross_entropy",
+    "cross_entropy",
     "adamw",
     "embedding",
+    "dropout",
+    "gelu",
+    "gelu_tanh",
+    "tanh",
 )
 BACKENDS = {"kernels": "numba", "numpy": "numpy"}
 
@@ -45,8 +51,8 @@ class Case(NamedTuple):
 
 def all_cases(sizes: Sizes, chosen: tuple[str, ...] | list[str] = OPS) -> list[Case]:
     """Return the cases of the chosen ops."""
-    cases = [*_products(sizes), *_feed_forward(sizes), *_attention(sizes), *_norms(sizes), head(sizes)]
-    cases += [*_optimizer(sizes), *_embedding(sizes)]
+    cases = [*_products(sizes), *_feed_forward(sizes), *_attention(sizes), *_norms(sizes), head(sizes), _loss(sizes)]
+    cases += [*_optimizer(sizes), *_embedding(sizes), *_elementwise(sizes)]
     return [case for case in cases if case.op in chosen]
 
 
@@ -88,6 +94,9 @@ def _feed_forward(sizes: Sizes) -> list[Case]:
     c, N = sizes.config(), sizes.batch_size * sizes.seq_len
     D, F = c.hidden_size, c.intermediate_size
 
+    def qkv(rng: np.random.Generator) -> tuple:
+        return (normal(rng, N, D), normal(rng, D, 3 * D, std=D**-0.5), normal(rng, 3 * D)), normal(rng, N, 3 * D)
+
     def up(rng: np.random.Generator) -> tuple:
         return (normal(rng, N, D), normal(rng, D, F, std=D**-0.5), normal(rng, F), False), normal(rng, N, F)
 
@@ -98,6 +107,7 @@ def _feed_forward(sizes: Sizes) -> list[Case]:
     count = flops.products(N, D, F)
     target = Target("times_torch", ">=", 1.3)
     return [
+        op_case("linear", f"({N},{D})x({D},{3 * D})", qkv, flops.products(N, D, 3 * D)),
         op_case("linear_gelu", f"({N},{D})x({D},{F})", up, count, target),
         op_case("feed_forward", f"({N},{D},{F})", both, 2 * count),
     ]
@@ -158,6 +168,16 @@ def head(sizes: Sizes) -> Case:
     return op_case("linear_cross_entropy", f"({N},{D})x({D},{V})", arguments, flops.products(N, D, V), target)
 
 
+def _loss(sizes: Sizes) -> Case:
+    """The loss of logits that are there."""
+    N, V = min(300, sizes.predicted), sizes.config().vocab_size
+
+    def arguments(rng: np.random.Generator) -> tuple:
+        return (normal(rng, N, V), rng.integers(0, V, N)), np.float32(1)
+
+    return op_case("cross_entropy", f"({N},{V})", arguments)
+
+
 def _optimizer(sizes: Sizes) -> list[Case]:
     make = functools.partial(adamw_side, sizes.config())
     return [Case("adamw", f"adamw, clipped, {sizes.model}", make, 0, (Target("times_torch", ">=", 1.0),))]
@@ -171,6 +191,21 @@ def _embedding(sizes: Sizes) -> list[Case]:
         return (rng.integers(0, V, (B, T)), normal(rng, V, D)), normal(rng, B, T, D)
 
     return [op_case("embedding", f"({B},{T}) of ({V},{D})", arguments)]
+
+
+def _elementwise(sizes: Sizes) -> list[Case]:
+    """Dropout of a layer's width, GELU of its wide part, and the pooler's tanh."""
+    c, N, rate = sizes.config(), sizes.batch_size * sizes.seq_len, sizes.dropout
+
+    def case(op: str, rows: int, columns: int, *more: Any, note: str = "") -> Case:
+        def arguments(rng: np.random.Generator) -> tuple:
+            return (normal(rng, rows, columns), *more), normal(rng, rows, columns)
+
+        return op_case(op, f"({rows},{columns})", arguments, note=note)
+
+    D, F = c.hidden_size, c.intermediate_size
+    dropout = case("dropout", N, D, rate, 1 if rate else None, note=f" {rate:g}")
+    return [dropout, case("gelu", N, F), case("gelu_tanh", N, F), case("tanh", sizes.batch_size, D)]
 
 
 __all__ = ["OPS", "Case", "Product", "all_cases", "head", "op_case", "op_side"]

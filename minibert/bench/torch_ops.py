@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from minibert.bench.optimizer_case import MAX_GRAD_NORM, SETTINGS
 from minibert.bench.timing import Side
 
-WEIGHTS = {"linear_gelu": (1,), "feed_forward": (1, 3), "linear_cross_entropy": (1,)}  # which arguments are weights
+# which arguments are weights
+WEIGHTS = {"linear": (1,), "linear_gelu": (1,), "feed_forward": (1, 3), "linear_cross_entropy": (1,)}
 THREADS = torch.get_num_threads()
 use_all_threads = functools.partial(torch.set_num_threads, THREADS)
 
@@ -34,13 +35,19 @@ def _gelu(x, tanh_form):
 
 
 FUNCTIONS: dict[str, Callable] = {
+    "linear": lambda x, w, b: F.linear(x, w.T, b),
     "linear_gelu": lambda x, w, b, tanh: _gelu(F.linear(x, w.T, b), tanh),
     "feed_forward": lambda x, w1, b1, w2, b2, tanh: F.linear(_gelu(F.linear(x, w1.T, b1), tanh), w2.T, b2),
     "attention": _attention,
     "layer_norm": lambda x, gamma, beta, eps: F.layer_norm(x, gamma.shape, gamma, beta, eps),
     "add_norm": _add_norm,
     "linear_cross_entropy": lambda x, w, b, labels: F.cross_entropy(F.linear(x, w.T, b), labels),
+    "cross_entropy": F.cross_entropy,
     "embedding": F.embedding,
+    "dropout": lambda x, rate, key: F.dropout(x, rate),
+    "gelu": lambda x: _gelu(x, False),
+    "gelu_tanh": lambda x: _gelu(x, True),
+    "tanh": torch.tanh,
 }
 
 
