@@ -16,7 +16,7 @@ from minibert.kernels.matmul import matmul, matmul_gelu, matmul_gelu_grad, weigh
 from minibert.dispatch import is_backward_once
 from minibert.frozen import is_frozen
 
-WIDE_BYTES = 4 * 1024 * 1024  # of a (rows, F) array
+WIDE_BYTES = 2 * 1024 * 1024  # of a (rows, F) array
 
 
 class FeedForwardCache(NamedTuple):
@@ -31,8 +31,10 @@ def feed_forward(
     """FFN(x) = gelu(x W_1 + b_1) W_2 + b_2. A strided x is copied first."""
     rows = as_rows(x)  # (N, D)
     u, y = np.empty((len(rows), len(w_2)), x.dtype), np.empty((len(rows), w_2.shape[1]), x.dtype)  # (N, F), (N, D)
-    for part in _parts(u):
-        h, _ = matmul_gelu(rows[part], w_1, b_1, u=u[part], tanh=tanh_form)  # (rows, F)
+    parts, wide = _parts(u)
+    for part in parts:
+        h = wide[: len(rows[part])]
+        matmul_gelu(rows[part], w_1, b_1, h, u[part], tanh=tanh_form)  # (rows, F)
         matmul(h, w_2, y[part], bias=b_2)
     cache = FeedForwardCache(LinearGeluCache(x, w_1, u, tanh_form, not is_frozen(b_1)), w_2, not is_frozen(b_2))
     return y.reshape(*x.shape[:-1], y.shape[1]), cache
@@ -51,9 +53,10 @@ def feed_forward_backward(
     rows, drows = as_rows(x), as_rows(dy)  # (N, D) both
     dx = np.empty_like(rows)
     first, second = _gradients(w_1), _gradients(w_2)
-    for part in _parts(u):
+    parts, wide = _parts(u)
+    for part in parts:
         h = u[part] if is_backward_once() else u[part].copy()  # (rows, F) u, which the product makes to gelu(u)
-        du = matmul_gelu_grad(drows[part], w_2.T, h, tanh=tanh_form)  # (rows, F) = (dy W_2^T) gelu'(u)
+        du = matmul_gelu_grad(drows[part], w_2.T, h, wide[: len(h)], tanh=tanh_form)  # (rows, F) = (dy W_2^T) gelu'(u)
         matmul(du, w_1.T, dx[part])
         _add(first, rows[part], du, part)
         _add(second, h, drows[part], part)
@@ -61,11 +64,11 @@ def feed_forward_backward(
     return dx.reshape(x.shape), dw_1, db_1 if b_1_trains else None, dw_2, db_2 if b_2_trains else None
 
 
-def _parts(u: np.ndarray) -> list[slice]:
-    """Equal parts of the rows of u (N, F): at least one, even if there are no rows."""
+def _parts(u: np.ndarray) -> tuple[list[slice], np.ndarray]:
+    """Equal parts of the rows of u (N, F), at least one, even if there are no rows; and an array that holds one."""
     count = max(1, -(-u.nbytes // WIDE_BYTES))
     size = max(1, -(-len(u) // count))
-    return [slice(i, i + size) for i in range(0, max(1, len(u)), size)]
+    return [slice(i, i + size) for i in range(0, max(1, len(u)), size)], np.empty((size, u.shape[1]), u.dtype)
 
 
 def _gradients(weight: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:

@@ -9,10 +9,10 @@ logits of a chunk, makes their gradient in a small buffer, and writes the chunk'
 that it is done with:
 
     memory     | dtable so far | free | logits of the chunks to come |
-               0         first D    first W                         V W       W = max(D, logits a word)
+               0         first D                                    V D
 
-What this costs: dtable's memory is taken in forward already. If there are more targets than D, the memory is larger
-than dtable by up to SPARE bytes, as long as dtable lives, and logits that find no place are made anew after all.
+What this costs: dtable's memory is taken in forward already. If there are more targets than D, up to SPARE bytes more
+are taken until backward for logits of others, and logits that find no place there either are made anew after all.
 
 Liger Kernel (Hsu et al. 2024, arXiv:2410.10989) needs three products as well: it takes some targets at a time, with
 all their words, and makes the gradients in forward. But then the table and dtable (of bert-mini 31 MB each) go through
@@ -34,25 +34,20 @@ from minibert.frozen import is_frozen
 from minibert.ops.cross_entropy import IGNORE_INDEX
 
 VOCABULARY = 768  # words a chunk: 300 targets make 0.9 MB of float32
-SPARE = 6_600_000  # bytes for logits beyond the size of dtable: of BERT's 30,522 words 54 targets in float32
+SPARE = 6_600_000  # bytes for logits that dtable has no room for: of BERT's 30,522 words 54 targets in float32
 ROWS = 16  # whose gradients a task makes, and sums up for the bias
 
 
 class Waiting(NamedTuple):
-    """The logits of the first K targets, chunk behind chunk, in memory that is dtable in the end."""
+    """The logits of K targets, chunk behind chunk."""
 
-    memory: np.ndarray  # (V, max(K, D))
+    memory: np.ndarray  # (V, K), or more columns
     K: int
 
     def chunk(self, words: slice) -> np.ndarray:
         """Logits (K, words), in the memory of these words."""
         size = words.stop - words.start
         return self.memory[words].reshape(-1)[: self.K * size].reshape(self.K, size)
-
-    def dtable(self, D: int) -> np.ndarray:
-        """The memory from its beginning as (V, D)."""
-        V = len(self.memory)
-        return self.memory.reshape(-1)[: V * D].reshape(V, D)
 
 
 class LinearCrossEntropyCache(NamedTuple):
@@ -64,7 +59,7 @@ class LinearCrossEntropyCache(NamedTuple):
     total: np.ndarray  # (N,) sum over v of e**(logit - maximum)
     count: int
     predictions: np.ndarray  # (N,) the class with the largest logit
-    waiting: list[Waiting]  # one; none after backward, which uses it up, and none under `no_grad`
+    waiting: list[Waiting]  # what `_rooms` returned; nothing after backward, which uses it up, or under `no_grad`
 
 
 def linear_cross_entropy(
@@ -75,21 +70,21 @@ def linear_cross_entropy(
     labels = checked_labels(labels, N, V)  # (N,)
     if count is None:
         count = max(1, np.count_nonzero(labels != IGNORE_INDEX))
-    keep = grad_enabled()
-    waiting = _room(N, weight) if keep else Waiting(np.empty((V, 0), dtype), 0)
+    waiting = _rooms(N, weight) if grad_enabled() else []
     maximum, best = np.full((2, N), -np.inf, dtype)
     total, target = np.zeros((2, N), dtype)
     predictions = np.zeros(N, np.int64)
-    for words, buffer in _chunks(N - waiting.K, V, dtype):
-        for rows, z in (slice(0, waiting.K), waiting.chunk(words)), (slice(waiting.K, N), buffer):
+    for words, buffer in _chunks(N - sum(room.K for room in waiting), V, dtype):
+        end = 0
+        for z in [*(room.chunk(words) for room in waiting), buffer]:  # the first targets, the next, the rest
+            rows = slice(end, end := end + len(z))
             if len(z):
-                matmul(x[rows], weight[:, words], out=z, bias=bias[words])  # (K or N - K, VOCABULARY)
+                matmul(x[rows], weight[:, words], out=z, bias=bias[words])  # (rows, VOCABULARY)
                 of_rows = (a[rows] for a in (labels, maximum, total, target, best, predictions))
                 _read(dtype)(words.start, z, *of_rows)
     with np.errstate(all="ignore"):  # a row of infinities or NaN comes out as NaN
         losses = np.where(labels == IGNORE_INDEX, 0, np.log(total) - (target - maximum))  # (N,)
-    kept = [waiting] if keep else []
-    cache = LinearCrossEntropyCache(x, weight, bias, labels, maximum, total, count, predictions, kept)
+    cache = LinearCrossEntropyCache(x, weight, bias, labels, maximum, total, count, predictions, waiting)
     return losses.sum(dtype=dtype) / dtype.type(count), cache
 
 
@@ -98,15 +93,17 @@ def linear_cross_entropy_backward(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """dloss (scalar)  ->  dx (N, D), dweight (D, V), dbias (V,). A second call for the same cache takes longer."""
     x, weight, bias, labels, maximum, total, count, _, waiting = cache
-    (N, D), V, dtype = x.shape, weight.shape[1], x.dtype
-    logits = waiting.pop() if waiting else _room(0, weight)
-    K, dtable = logits.K, logits.dtable(D)  # (V, D): a tied weight is the transpose of a table
+    N, V, dtype = len(x), weight.shape[1], x.dtype
+    first, second = waiting or _rooms(0, weight)
+    waiting.clear()
+    dtable, K, end = first.memory, first.K, first.K + second.K  # (V, D): a tied weight is the transpose of a table
     dx, dbias = np.zeros(x.shape, dtype), np.empty(V, dtype)
     for words, z in _chunks(N, V, dtype):
-        if K < N:
-            matmul(x[K:], weight[:, words], out=z[K:], bias=bias[words])  # (N - K, VOCABULARY)
+        z[K:end] = second.chunk(words)
+        if end < N:
+            matmul(x[end:], weight[:, words], out=z[end:], bias=bias[words])  # (N - end, VOCABULARY)
         sums = np.zeros((tasks(N, ROWS), z.shape[1]), dtype)
-        _to_gradient(dtype)(words.start, logits.chunk(words), z, labels, maximum, total, float(dloss / count), sums)
+        _to_gradient(dtype)(words.start, first.chunk(words), z, labels, maximum, total, float(dloss / count), sums)
         dbias[words] = sums.sum(0)  # (VOCABULARY,)
         if not is_frozen(weight):
             matmul(z.T, x, out=dtable[words])  # (VOCABULARY, D)
@@ -114,11 +111,12 @@ def linear_cross_entropy_backward(
     return dx, None if is_frozen(weight) else dtable.T, None if is_frozen(bias) else dbias
 
 
-def _room(N: int, weight: np.ndarray) -> Waiting:
-    """Memory for dtable, and in it or a little beyond it for the logits of as many of N targets as find a place."""
+def _rooms(N: int, weight: np.ndarray) -> list[Waiting]:
+    """Memory for dtable, which has room for the logits of D of N targets, and memory for those of others."""
     D, V = weight.shape
-    K = min(N, D + SPARE // (V * weight.itemsize))
-    return Waiting(np.empty((V, max(K, D)), weight.dtype), K)
+    K = min(N, D)
+    others = min(N - K, SPARE // (max(V, 1) * weight.itemsize))
+    return [Waiting(np.empty((V, D), weight.dtype), K), Waiting(np.empty((V, others), weight.dtype), others)]
 
 
 def _chunks(N: int, V: int, dtype: np.dtype) -> Iterator[tuple[slice, np.ndarray]]:

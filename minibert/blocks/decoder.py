@@ -1,5 +1,6 @@
 """The pre-norm layer of GPT-2's decoder (Radford et al. 2019, section 2.3)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -49,20 +50,26 @@ def decoder_layer(
 
 
 def decoder_layer_backward(dy: np.ndarray, cache: DecoderLayerCache) -> tuple[np.ndarray, Tree]:
-    """dy (B, T, D)  ->  dx (B, T, D), gradients of p.
-
-    h (and likewise x) was used twice, by the residual connection and by the normalisation: the two
-    gradients add up.
-    """
-    dn, dffn = feed_forward_backward(dropout_backward(dy, cache.feed_forward_dropout), cache.feed_forward)
-    dh, dgamma_2, dbeta_2 = layer_norm_backward(dn, cache.feed_forward_norm)  # (B, T, D)
-    dh = dy + dh
-    dn, dattention = self_attention_backward(dropout_backward(dh, cache.attention_dropout), cache.attention)
-    dx, dgamma_1, dbeta_1 = layer_norm_backward(dn, cache.attention_norm)  # (B, T, D)
+    """dy (B, T, D)  ->  dx (B, T, D), gradients of p."""
+    parts = list(cache)  # backward takes them from the end, and lets go of each: the gradients need the memory
+    del cache
+    dh, dffn, dffn_norm = _sublayer_backward(dy, feed_forward_backward, parts)
+    dx, dattention, dattention_norm = _sublayer_backward(dh, self_attention_backward, parts)
     grads = {
-        "attention_norm": {"gamma": dgamma_1, "beta": dbeta_1},
+        "attention_norm": dattention_norm,
         "attention": dattention,
-        "feed_forward_norm": {"gamma": dgamma_2, "beta": dbeta_2},
+        "feed_forward_norm": dffn_norm,
         "feed_forward": dffn,
     }
-    return dh + dx, grads
+    return dx, grads
+
+
+def _sublayer_backward(dy: np.ndarray, backward: Callable, parts: list) -> tuple[np.ndarray, Tree, Tree]:
+    """y = x + dropout(F(LayerNorm(x))): dy (B, T, D)  ->  dx (B, T, D), gradients of F's parameters and of the norm's.
+
+    x was used twice, by the normalisation and by the residual connection: the two gradients add up.
+    """
+    df = dropout_backward(dy, parts.pop())  # (B, T, D)
+    dn, dp = backward(df, parts.pop())  # (B, T, D)
+    dx, dgamma, dbeta = layer_norm_backward(dn, parts.pop())  # (B, T, D)
+    return dy + dx, dp, {"gamma": dgamma, "beta": dbeta}

@@ -1,5 +1,6 @@
 """The post-norm layer of the Transformer encoder (Vaswani et al. 2017, section 3.1; Devlin et al. 2018)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -44,19 +45,25 @@ def encoder_layer(
 
 
 def encoder_layer_backward(dy: np.ndarray, cache: EncoderLayerCache) -> tuple[np.ndarray, Tree]:
-    """dy (B, T, D)  ->  dx (B, T, D), gradients of p.
-
-    x (and likewise h) was used twice, by the sublayer and by the residual connection: the two
-    gradients add up.
-    """
-    df, dh, dgamma_2, dbeta_2 = add_norm_backward(dy, cache.feed_forward_norm)
-    dh_ffn, dffn = feed_forward_backward(df, cache.feed_forward)
-    da, dx, dgamma_1, dbeta_1 = add_norm_backward(dh + dh_ffn, cache.attention_norm)
-    dx_attention, dattention = self_attention_backward(da, cache.attention)
+    """dy (B, T, D)  ->  dx (B, T, D), gradients of p."""
+    parts = list(cache)  # backward takes them from the end, and lets go of each: the gradients need the memory
+    del cache
+    dh, dffn, dffn_norm = _sublayer_backward(dy, feed_forward_backward, parts)
+    dx, dattention, dattention_norm = _sublayer_backward(dh, self_attention_backward, parts)
     grads = {
         "attention": dattention,
-        "attention_norm": {"gamma": dgamma_1, "beta": dbeta_1},
+        "attention_norm": dattention_norm,
         "feed_forward": dffn,
-        "feed_forward_norm": {"gamma": dgamma_2, "beta": dbeta_2},
+        "feed_forward_norm": dffn_norm,
     }
-    return dx + dx_attention, grads
+    return dx, grads
+
+
+def _sublayer_backward(dy: np.ndarray, backward: Callable, parts: list) -> tuple[np.ndarray, Tree, Tree]:
+    """y = LayerNorm(x + F(x)): dy (B, T, D)  ->  dx (B, T, D), gradients of F's parameters and of the norm's.
+
+    x was used twice, by F and by the residual connection: the two gradients add up.
+    """
+    df, dx, dgamma, dbeta = add_norm_backward(dy, parts.pop())  # (B, T, D) twice
+    dx_f, dp = backward(df, parts.pop())  # (B, T, D)
+    return dx + dx_f, dp, {"gamma": dgamma, "beta": dbeta}
