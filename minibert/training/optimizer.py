@@ -6,7 +6,7 @@ import numpy as np
 
 from minibert.frozen import trainable
 from minibert.ops import adamw, soft_threshold, square_sum
-from minibert.tree import Tree, copy_into, flatten, tree_map
+from minibert.tree import Tree, copy_into, flatten
 
 
 def global_norm(grads: Tree) -> float:
@@ -48,12 +48,11 @@ class AdamW:
         self.eps = eps
         self.l1 = l1
         self.t = 0
-        learned = trainable(params)
-        names = flatten(learned)
-        self._decayed = [name for name, theta in names.items() if theta.ndim > 1]
-        self._not_decayed = [name for name, theta in names.items() if theta.ndim <= 1]
-        self.m = tree_map(np.zeros_like, learned)
-        self.v = tree_map(np.zeros_like, learned)
+        learned = flatten(trainable(params))
+        self._decayed = [name for name, theta in learned.items() if theta.ndim > 1]
+        self._not_decayed = [name for name, theta in learned.items() if theta.ndim <= 1]
+        self.m = {name: np.zeros_like(theta) for name, theta in learned.items()}
+        self.v = {name: np.zeros_like(theta) for name, theta in learned.items()}
 
     def step(self, grads: Tree, max_grad_norm: float | None = None, skip_above: float = math.inf) -> float:
         """Take one step and return the global norm of the gradients before clipping.
@@ -62,15 +61,16 @@ class AdamW:
         Mikolov & Bengio 2013). If it is not finite, or exceeds `skip_above`, nothing is changed: the
         caller sees it. A parameter whose gradient is None or left out keeps its value.
         """
+        grads = {name: g for name, g in flatten(grads).items() if g is not None}
         norm = global_norm(grads)
         if not math.isfinite(norm) or norm > skip_above:
             return norm
         scale = 1.0 if max_grad_norm is None or norm <= max_grad_norm else max_grad_norm / norm
         self.t += 1
-        trees = [flatten(tree) for tree in (self.params, grads, self.m, self.v)]
+        params = flatten(self.params)
         for names, decay, l1 in ((self._decayed, self.weight_decay, self.l1), (self._not_decayed, 0.0, 0.0)):
-            learned = [name for name in names if trees[1].get(name) is not None]
-            arrays = [[tree[name] for name in learned] for tree in trees]
+            learned = [name for name in names if name in grads]
+            arrays = [[by_name[name] for name in learned] for by_name in (params, grads, self.m, self.v)]
             adamw(*arrays, self.t, self.lr, *self.betas, self.eps, decay, scale)
             if l1:
                 soft_threshold(arrays[0], self.lr * l1)
@@ -79,7 +79,7 @@ class AdamW:
     def state(self) -> dict[str, np.ndarray]:
         """Return the running means by name; with `t`, the number of steps, that is all it remembers."""
         means = {"m": self.m, "v": self.v}
-        return {f"{kind}.{name}": array for kind, tree in means.items() for name, array in flatten(tree).items()}
+        return {f"{kind}.{name}": array for kind, by_name in means.items() for name, array in by_name.items()}
 
     def load_state(self, arrays: dict[str, np.ndarray], t: int) -> None:
         """Take over what `state` returned. Raises `CheckpointError` if it is of other parameters."""
