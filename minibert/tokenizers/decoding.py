@@ -41,19 +41,21 @@ class Decoding(SpecialTokens):
 
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int | None] | None:
         """Return the id of a token, or the ids of several; the id of the unknown token for others."""
-        if isinstance(tokens, str):
-            id = self.backend_tokenizer.token_to_id(tokens)
-            return self.unk_token_id if id is None else id
-        return [self.convert_tokens_to_ids(token) for token in tokens]
+        with explained(DataError, "these are no tokens"):
+            if isinstance(tokens, str):
+                id = self.backend_tokenizer.token_to_id(tokens)
+                return self.unk_token_id if id is None else id
+            return [self.convert_tokens_to_ids(token) for token in tokens]
 
     def convert_ids_to_tokens(
         self, ids: int | Iterable[int], skip_special_tokens: bool = False
     ) -> str | list[str | None] | None:
         """Return the token of an id, or the tokens of several; None for an id outside the vocabulary."""
-        if isinstance(ids, int | np.integer):
-            return self.backend_tokenizer.id_to_token(int(ids))
-        special = set(self.all_special_ids) if skip_special_tokens else ()
-        return [self.backend_tokenizer.id_to_token(int(id)) for id in ids if int(id) not in special]
+        with explained(DataError, "these are no ids"):
+            if isinstance(ids, int | np.integer):
+                return self.backend_tokenizer.id_to_token(int(ids))
+            special = set(self.all_special_ids) if skip_special_tokens else ()
+            return [self.backend_tokenizer.id_to_token(int(id)) for id in ids if int(id) not in special]
 
     def get_vocab(self) -> dict[str, int]:
         """Return token -> id, added tokens included."""

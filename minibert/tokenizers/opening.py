@@ -40,8 +40,9 @@ def open_tokenizer(
 
 
 def _try(file: Path, backend: Tokenizer) -> None:
-    """Encode something: a template that does not fit the vocabulary shall fail here, where the file is known."""
+    """Encode and decode something: a template that does not fit shall fail here, where the file is known."""
     with explained(DataError, f"{file}: the tokenizer cannot be used"):
         ids = backend.encode("a").ids + backend.encode("a", "b").ids
+        backend.decode(ids)
     if any(backend.id_to_token(id) is None for id in ids):
         raise DataError(f"{file}: its template adds ids outside the vocabulary; mend the file or fetch it again")

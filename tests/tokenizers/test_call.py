@@ -180,6 +180,18 @@ def test_ids_that_are_none(bert, ids):
         bert.decode(ids)
 
 
+@pytest.mark.parametrize("ids", ["the", [-1], -1, 2**40, [None], None])
+def test_conversions_of_what_is_no_id(bert, ids):
+    with pytest.raises(DataError, match="these are no ids"):
+        bert.convert_ids_to_tokens(ids)
+
+
+@pytest.mark.parametrize("tokens", [5, [5], None, "\ud800"])
+def test_conversions_of_what_is_no_token(bert, tokens):
+    with pytest.raises(DataError, match="these are no tokens"):
+        bert.convert_tokens_to_ids(tokens)
+
+
 def test_options_that_cannot_be(bert):
     for options, message in (
         ({"model_max_length": 0}, "model_max_length"),

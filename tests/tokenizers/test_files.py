@@ -118,6 +118,10 @@ def damaged(tokenizer, folder, change):
     return refusal(folder)
 
 
+def stripping(decoder):
+    return {"type": "Sequence", "decoders": [{"type": "Strip", "content": "a", "start": 0, "stop": 9}, decoder]}
+
+
 def gives(vocab, token, id):
     vocab[token] = id
 
@@ -140,6 +144,9 @@ def gives(vocab, token, id):
         (lambda c: gives(c, "decoder", {"type": "nosuch"}), "not a tokenizer file that can be read"),
         (lambda c: gives(c, "decoder", None), "of a kind that is not supported"),
         (lambda c: gives(c["added_tokens"][0], "id", 9000), "leaves a gap"),
+        # panics of the library, while it encodes and while it decodes
+        (lambda c: gives(c, "normalizer", {"type": "Precompiled", "precompiled_charsmap": "A" * 8}), "cannot be used"),
+        (lambda c: gives(c, "decoder", stripping(c["decoder"])), "cannot be used (index out of bounds"),
         (lambda c: gives(c["post_processor"], "cls", ["<s>", 9000]), "ids outside the vocabulary"),
     ],
 )
