@@ -10,6 +10,7 @@ from op_cases import CASES
 
 import minibert
 from minibert import backend, ops
+from minibert.blocks import classifiers
 from minibert.errors import ConfigError
 from minibert.finetuning.methods import adapt
 from minibert.frozen import Frozen, freeze, frozen, is_frozen, thawed, trainable
@@ -48,6 +49,26 @@ def test_an_op_gives_the_same_without_the_gradients_of_what_is_frozen(name, whic
                 else:
                     assert not is_frozen(found)
                     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("cold", [["weight"], ["bias"], ["weight", "bias"], ["classes"]])
+def test_a_head_gives_the_same_without_the_gradients_of_what_is_frozen(cold):
+    """The same dx, and of the parameters no other gradients than before: what is Frozen has none."""
+    rng = np.random.default_rng(0)
+    p = {"weight": rng.normal(size=(6, 4)), "bias": rng.normal(size=4)}
+    forward, backward = lambda p: classifiers.classifier(x, p, 0.3, 5), classifiers.classifier_backward
+    x, dlogits = rng.normal(size=(3, 6)), rng.normal(size=(3, 4))
+    if "classes" in cold:
+        x, p, last = rng.normal(size=(3, 5, 6)), {"classes": rng.normal(size=(4, 6))}, np.array([4, 0, 2])
+        forward = lambda p: classifiers.last_token_classifier(x, last, p)  # noqa: E731
+        backward = classifiers.last_token_classifier_backward
+    dx, grads = backward(dlogits, forward(p)[1])
+    dx_some, part = backward(dlogits, forward({n: frozen(a) if n in cold else a for n, a in p.items()})[1])
+    np.testing.assert_array_equal(dx_some, dx)
+    part = {n: g for n, g in part.items() if g is not None}
+    assert set(part) == set(p) - set(cold)
+    for n, g in part.items():
+        np.testing.assert_array_equal(g, grads[n])
 
 
 def test_what_is_made_of_frozen_arrays_is_not_frozen():
