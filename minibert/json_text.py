@@ -9,6 +9,7 @@ from minibert.errors import DataError, MinibertError
 MOST_VALUES = 500_000  # and keys, of a description: they take 50 MB at most
 # To the end of the text where one is never closed: or each of its quotes would be tried as the beginning of one.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_OBJECT = re.compile("[{}:]")
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # perhaps: of a whole pair both halves look like this
 
 
@@ -47,6 +48,22 @@ def parse(text: str, where: str, error: type[MinibertError] = DataError, most: i
     except ValueError as why:  # a key twice, or too many digits
         raise error(f"{where}: not valid JSON ({why})") from why
     return value
+
+
+def check_widths(text: str, where: str, most: int) -> None:
+    """Raise `DataError` if an object of a JSON text has more than `most` keys: the parser takes 20 times their size."""
+    if text.count(":") <= most:
+        return
+    open_objects = [0]  # keys of each; the first is no object, but what is outside of all
+    for mark in _OBJECT.finditer(_STRING.sub("", text)):
+        if mark[0] == "{":
+            open_objects.append(0)
+        elif mark[0] == ":":
+            open_objects[-1] += 1
+            if open_objects[-1] > most:
+                raise DataError(f"{where}: an object has more than {most:,} fields: is it the right file?")
+        elif len(open_objects) > 1:
+            open_objects.pop()
 
 
 def _count(text: str) -> int:

@@ -9,7 +9,7 @@ from minibert.data.text_streams import text_of, whole_lines
 from minibert.datasets.squad import is_squad, squad_columns
 from minibert.datasets.text_checks import MOST_COLUMNS, check_text
 from minibert.errors import DataError
-from minibert.json_text import parse
+from minibert.json_text import check_widths, parse
 
 UNSUSPICIOUS = 1_000_000  # fields that every table may have
 MOST_ABSENT = 20  # of so many fields one must be there
@@ -37,6 +37,7 @@ def read_json(path: Path) -> Columns:
     text = "".join(text_of(path))
     if not text.strip():
         raise DataError(f"{path} is empty")
+    check_widths(text, str(path), MOST_COLUMNS)
     try:
         value = parse(text, str(path), most=None)
     except DataError as error:

@@ -310,6 +310,15 @@ def test_requests_that_cannot_be_met(tmp_path):
             load_dataset(write(tmp_path / "a.json", "[]"), **options)
 
 
+def test_json_with_an_object_of_more_fields_than_a_table_may_have_columns(tmp_path):
+    """It is counted before it is parsed: at any depth, and not what stands in texts."""
+    fields = ", ".join(f'"{i}": 0' for i in range(10_001))
+    for text in ("{%s}", "{%s", '[{"text": "a", "more": {"b": {%s}, "c": 1}}]'):
+        assert "an object has more than 10,000 fields" in refusal(write(tmp_path / "a.json", text % fields))
+    rows = [{"text": "{: " * 5001, "more": {"b": {}}} for _ in range(3)] + [{"text": "a", "more": {}}] * 6000
+    assert len(load_dataset(write(tmp_path / "a.json", json.dumps(rows)))["train"]) == 6003
+
+
 # Named data sets ----------------------------------------------------------------------------
 
 

@@ -1,8 +1,9 @@
 """What a test of a reader consists of."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hostile.damage import JSON_TEXTS, labelled, no_files
 # With these a file is not there, which is all right where it need not be.
 NOT_THERE = ["missing", "a folder", "a pipe", "a link to nothing", "a link to itself", "a link to a folder"]
 NOT_THERE += ["a link to /dev/zero", "a link to /dev/null"]
+LINK_OUT = "a link to a good one out of the folder"
 LONG = "8 MiB of white space, then the content"
 
 Change = Callable[[Path], Any]  # makes a good folder a bad one
@@ -38,6 +40,8 @@ class Reader:
         replace, and others concern other software: they are refused, or what is read is well-formed.
     seal : callable, optional
         What follows every second change at random: it makes the sums fit again that would tell of it.
+    inside : collection of str, optional
+        Those of the files that other files name: they must lie in the folder, and may not be links out of it.
     """
 
     make: Callable[[Path], Any]
@@ -47,6 +51,21 @@ class Reader:
     accepted: dict[str, str] = field(default_factory=dict)
     swaps: dict[str, tuple[str, Change]] = field(default_factory=dict)
     seal: Change | None = None
+    inside: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        """Each file that a user names may be a link; what it leads to must be a good one."""
+        for name in self.files:
+            self.by_hand[f"{name}: {LINK_OUT}"] = name, partial(move_out, name=name)
+            if name not in self.inside:
+                self.accepted[f"{name}: {LINK_OUT}"] = "a link that the user has is followed"
+
+
+def move_out(folder: Path, name: str) -> None:
+    """Put a file beside the folder, and a link to it in its place."""
+    target = folder.with_name("moved-out")
+    (folder / name).replace(target)
+    (folder / name).symlink_to(target)
 
 
 def bytes_in(name: str, data: bytes | Callable[[bytes], bytes]) -> tuple[str, Change]:

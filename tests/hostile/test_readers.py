@@ -21,6 +21,7 @@ from hostile.readers import READERS
 
 TESTS = Path(__file__).parents[1]
 ROOM = 64 * 2**20  # bytes beyond the size of the file
+TIME = 2.0  # seconds of the processor: a busy machine makes them no more
 LONGEST_MESSAGE = 1000
 SOME, ALL = (160, 80, 80), (10**6, 500, 500)  # cases by hand, hostile values, changes at random
 
@@ -44,6 +45,7 @@ def check(rows):
     assert not [row["message"] for row in refused if "\n" in row["message"] or not row["message"]]
     assert max(len(row["message"]) for row in refused) <= LONGEST_MESSAGE
     assert not [(row["name"], row["over"]) for row in refused if row["over"] > ROOM]
+    assert not [(row["name"], row["cpu"]) for row in rows if row["cpu"] > TIME]
 
 
 def report(kind, rows):
@@ -68,4 +70,5 @@ def test_malformed_input_is_refused(kind, tmp_path):
 def test_all_malformed_input_is_refused(kind, tmp_path):
     rows = met(kind, tmp_path, ALL, seed=2)
     report(kind, rows)
+    assert sum(row["what"] != "read" for row in rows) >= 300
     check(rows)

@@ -230,4 +230,4 @@ def index_reader(folder):
         swapped[f"shard = {label}"] = bytes_in(INDEX, text)
     accepted = {"100,000 tensors in two shards": "what the shards hold counts"}
     read = lambda folder, name: check(read_weights(folder))  # noqa: E731
-    return Reader(make_shards, read, [INDEX, *SHARDS], cases, accepted, swapped)
+    return Reader(make_shards, read, [INDEX, *SHARDS], cases, accepted, swapped, inside=SHARDS)
