@@ -8,12 +8,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from hostile.runs import new_run
 
+from minibert.data.tokenizer_characters import train_characters
 from minibert.errors import CheckpointError
-from minibert.training.checkpoints import good_checkpoint
+from minibert.tokenizers.auto import with_face
+from minibert.training.checkpoints import Checkpoints, good_checkpoint
+from minibert.training.progress import Progress
 from minibert.training.whole_folder import MANIFEST, check_folder, write_folder
 
 PROGRAM = Path(__file__).with_name("saving_under_fire.py")
@@ -78,24 +84,80 @@ def test_a_small_disk_with_ever_more_room(tmp_path):
         subprocess.run(["umount", disk], check=True)
 
 
-def checkpoint(folder, step):
-    """Something like a checkpoint, with files of several sizes."""
+@contextmanager
+def read_only(folder):
+    """Root writes wherever permissions forbid it, but not on a disk that is mounted so."""
+    if os.geteuid():
+        folder.chmod(0o500)
+        yield
+        folder.chmod(0o700)
+        return
+    if subprocess.run(["mount", "--bind", folder, folder]).returncode:
+        pytest.skip("only the superuser of some machines may mount a disk")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
-    def fill(path):
-        (path / "config.json").write_text('{\n  "a": 1,\n  "b": [0.5, null]\n}\n')
-        (path / "model.safetensors").write_bytes(random.Random(step).randbytes(5000))
-        (path / "optimizer.safetensors").write_bytes(random.Random(-step).randbytes(10_000))
-        (path / "progress.json").write_text(f'{{"step": {step}}}')
 
-    write_folder(folder / f"checkpoint-{step}", fill)
-    return folder / f"checkpoint-{step}"
+@pytest.mark.skipif(sys.platform != "linux", reason="folders are made read-only as on Linux")
+def test_a_read_only_folder(checkpoint, tmp_path):
+    ten = checkpoint(tmp_path, 10)
+    checkpoints = Checkpoints(tmp_path, 1, ten)
+    with read_only(tmp_path):
+        with pytest.raises(CheckpointError, match=rf"checkpoint-20: cannot be .* the last good checkpoint is {ten}"):
+            checkpoints.save(20, lambda path: (path / "a").write_text("a"))
+        assert good_checkpoint(tmp_path, None) == ten
+    checkpoints.save(20, lambda path: (path / "a").write_text("a"))
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-20"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows flushes no folders")
+def test_all_is_on_the_disk_before_it_has_its_name_and_the_oldest_goes_last(checkpoint, tmp_path, monkeypatch):
+    """What survives if the power fails: each flush, each new name, each removal, in this order."""
+    parent, ten, done = tmp_path.stat().st_ino, checkpoint(tmp_path, 10), []
+    flush, rename = os.fsync, Path.rename
+
+    def note_flush(descriptor):
+        done.append(os.fstat(descriptor).st_ino)
+        flush(descriptor)
+
+    def note_rename(path, target):
+        done.append((path.name, target.name))
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", note_flush)
+    monkeypatch.setattr(Path, "rename", note_rename)
+    again = partial(shutil.copytree, ten, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
+    saved = Checkpoints(tmp_path, 1, ten).save(20, again)
+    files = {path.stat().st_ino for path in saved.iterdir() if path.name != MANIFEST}
+    assert len(files) == 8
+    assert set(done[:8]) == files
+    assert done[8:10] == [(saved / MANIFEST).stat().st_ino, saved.stat().st_ino]
+    assert done[10:] == [(".checkpoint-20.tmp", saved.name), parent, (ten.name, ".checkpoint-10.tmp")]
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    """Writes a checkpoint of a small run, with all that there is in one: a function of folder and step."""
+    run = new_run()
+    run.tokenizer = with_face(train_characters(["No checkpoint is lost."], 20))
+    next(run.feed)
+
+    def write(folder, step):
+        write_folder(folder / f"checkpoint-{step}", lambda path: run.write(path, Progress(step)))
+        return folder / f"checkpoint-{step}"
+
+    return write
 
 
 @pytest.mark.parametrize("number", [300, pytest.param(2000, marks=pytest.mark.slow)])
-def test_flipped_bytes_and_truncations_are_named_and_the_one_before_is_taken(tmp_path, number):
+def test_flipped_bytes_and_truncations_are_named_and_the_one_before_is_taken(checkpoint, tmp_path, number):
     older, newest = checkpoint(tmp_path, 10), checkpoint(tmp_path, 20)
     files = sorted(newest.iterdir())
-    assert {path.name for path in files} >= {MANIFEST, "model.safetensors"}
+    names = "config model optimizer progress trainer_state training_args tokenizer tokenizer_config manifest".split()
+    assert {path.stem for path in files} == set(names)
     rng = random.Random(0)
     for i in range(number):
         path = files[i % len(files)]
@@ -115,7 +177,7 @@ def test_flipped_bytes_and_truncations_are_named_and_the_one_before_is_taken(tmp
     assert good_checkpoint(tmp_path, None) == newest
 
 
-def test_a_missing_file_and_a_missing_manifest(tmp_path):
+def test_a_missing_file_and_a_missing_manifest(checkpoint, tmp_path):
     newest = checkpoint(tmp_path, 20)
     (newest / "config.json").unlink()
     with pytest.raises(CheckpointError, match=r"config.json: missing, though manifest.json lists it"):
@@ -128,7 +190,7 @@ def test_a_missing_file_and_a_missing_manifest(tmp_path):
         good_checkpoint(tmp_path, lambda text: None)
 
 
-def test_the_checkpoint_that_is_asked_for_is_taken_not_a_newer_one(tmp_path):
+def test_the_checkpoint_that_is_asked_for_is_taken_not_a_newer_one(checkpoint, tmp_path):
     ten, twenty, thirty = (checkpoint(tmp_path, step) for step in (10, 20, 30))
     assert good_checkpoint(twenty, None) == twenty
     (twenty / "progress.json").write_text("")
@@ -137,7 +199,7 @@ def test_the_checkpoint_that_is_asked_for_is_taken_not_a_newer_one(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../config.json", "/etc/hostname", "a\0b", "..\\config.json"])
-def test_a_manifest_names_files_of_its_folder_only(tmp_path, name):
+def test_a_manifest_names_files_of_its_folder_only(checkpoint, tmp_path, name):
     newest = checkpoint(tmp_path, 20)
     (newest / MANIFEST).write_text(json.dumps({name: {"size": 1, "sha256": "0"}}))
     with pytest.raises(CheckpointError, match=r"manifest.json: damaged, it lists"):
