@@ -13,16 +13,16 @@ TIMES = ("tokens_per_second",)  # what no two runs share
 LEARN = {
     "mlm+nsp": [],
     "mlm": ["--objective", "mlm", "--dropout", "0.1", "--batch_size", "12"],
-    "mlm, full sentences": ["--model", "roberta-tiny", "--vocab_size", "300", "--batch_size", "12"],
+    "mlm, full sentences": ["--model", "roberta-tiny", "--vocab_size", "300", "--batch_size", "17"],
     "clm": ["--model", "gpt2-nano", "--tokenizer", "char", "--dropout", "0.1", "--batch_size", "20"],
 }
 
 
-def ends_with(folder):
-    """Weights, optimizer and log at the end of a run."""
+def ends_with(folder, step=8):
+    """Weights, optimizer and log at the end of a run of so many steps."""
     records = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
     log = [{name: value for name, value in record.items() if name not in TIMES} for record in records]
-    last = Path(folder) / "checkpoint-8"
+    last = Path(folder) / f"checkpoint-{step}"
     files = (last / "model.safetensors", last / "optimizer.safetensors", Path(folder) / "model.safetensors")
     return log, *(path.read_bytes() for path in files)
 
@@ -52,52 +52,96 @@ def test_stopped_by_a_signal(pretrain, stop_at, learn):
     assert len(set(epochs)) > 1
 
 
+@pytest.fixture
+def die_in(monkeypatch):
+    """Let the process die in the second of the two batches of a step, once."""
+
+    def arm(step):
+        right, calls = Model.losses_and_grads, []
+
+        def die(*args):
+            calls.append(1)
+            if len(calls) == 2 * step:
+                monkeypatch.setattr(Model, "losses_and_grads", right)
+                raise RuntimeError("died")
+            return right(*args)
+
+        monkeypatch.setattr(Model, "losses_and_grads", die)
+
+    return arm
+
+
+@pytest.fixture
+def interrupted(pretrain, stop_at, die_in):
+    """A run that was stopped behind a step, or dies in the one after the next, and has gone on: its folder."""
+
+    def run(more, step, dies=False):
+        if dies:
+            die_in(step + 1)
+            with pytest.raises(RuntimeError, match="died"):
+                pretrain(*more, "--save_every", str(step), out=f"died-{step}")
+        else:
+            stop_at(step)
+            assert pretrain(*more, out=f"after-{step}").code == 143
+        folder = f"died-{step}" if dies else f"after-{step}"
+        assert sorted(path.name for path in Path(folder).glob("checkpoint-*"))[-1] == f"checkpoint-{step}"
+        every = ["--save_every", str(step)] if dies else []
+        assert pretrain("--resume_from_checkpoint", *more, *every, out=folder).code == 0
+        return folder
+
+    return run
+
+
+def run_whole(pretrain, more):
+    """A run that is not interrupted. Returns a step in the middle of its epoch, and one that ends its."""
+    assert pretrain(*more, "--save_every", "1", "--save_total_limit", "0", out="whole").code == 0
+    places = {step: place(f"whole/checkpoint-{step}") for step in range(1, 9)}
+    # an epoch that has an even number of batches ends with a step
+    last = [s for s in range(1, 8) if places[s + 1]["epoch"] > places[s]["epoch"] and places[s + 1]["taken"] == 2]
+    middle = [s for s in range(2, 8) if places[s]["epoch"] == places[s + 1]["epoch"]]
+    assert last, places
+    assert middle, places
+    return middle[-1], last[-1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("learn", LEARN)
-def test_both_backends_on_one_thread_and_two(pretrain, stop_at, learn, backend, threads):
+def test_each_stop_on_both_backends_on_one_thread_and_two(pretrain, interrupted, learn, backend, threads):
+    """In the middle of an epoch, at its end, and between the batches of a step."""
     more = [*OPTIONS, *LEARN[learn], "--backend", backend, "--blas_threads", str(threads)]
 
     def train():
-        assert pretrain(*more, out="whole").code == 0
-        stop_at(5)
-        assert pretrain(*more, out="run").code == 143
-        assert pretrain("--resume_from_checkpoint", *more, out="run").code == 0
+        middle, last = run_whole(pretrain, more)
+        whole = ends_with("whole")
+        for step, dies in ((middle, False), (last, False), (middle, True)):
+            assert ends_with(interrupted(more, step, dies)) == whole, (step, dies)
 
     run_on(threads, train)
-    assert ends_with("run") == ends_with("whole")
 
 
 @pytest.mark.parametrize("learn", LEARN)
-def test_killed_between_the_batches_of_a_step(pretrain, monkeypatch, learn):
-    more = [*OPTIONS, *LEARN[learn], "--save_every", "2"]
+def test_killed_between_the_batches_of_a_step(pretrain, interrupted, learn):
+    more = [*OPTIONS, *LEARN[learn]]
     assert pretrain(*more, out="whole").code == 0
-    right, calls = Model.losses_and_grads, []
-
-    def die(*args):
-        calls.append(1)
-        if len(calls) == 2 * 4 + 2:
-            raise RuntimeError("died")  # in the second of the two batches of step 5
-        return right(*args)
-
-    monkeypatch.setattr(Model, "losses_and_grads", die)
-    with pytest.raises(RuntimeError, match="died"):
-        pretrain(*more)
-    monkeypatch.setattr(Model, "losses_and_grads", right)
-    assert pretrain("--resume_from_checkpoint", "run/checkpoint-4", *more, out=None).code == 0
-    assert ends_with("run") == ends_with("whole")
+    assert ends_with(interrupted(more, 4, dies=True)) == ends_with("whole")
 
 
-def test_stopped_at_the_end_of_an_epoch(pretrain, stop_at):
-    assert pretrain(*OPTIONS, "--save_every", "1", "--save_total_limit", "0", out="whole").code == 0
-    places = {step: place(f"whole/checkpoint-{step}") for step in range(1, 9)}
-    last = [s for s in range(1, 8) if places[s + 1]["epoch"] > places[s]["epoch"] and places[s + 1]["taken"] == 2]
-    assert last, places  # an epoch that has an even number of batches ends with a step
-    stop_at(last[0])
-    assert pretrain(*OPTIONS).code == 143
-    assert pretrain("--resume_from_checkpoint", *OPTIONS).code == 0
-    assert ends_with("run") == ends_with("whole")
+@pytest.mark.parametrize("learn", LEARN)
+def test_stopped_at_the_end_of_an_epoch(pretrain, interrupted, learn):
+    more = [*OPTIONS, *LEARN[learn]]
+    _, last = run_whole(pretrain, more)
+    assert ends_with(interrupted(more, last)) == ends_with("whole")
+
+
+def test_what_is_an_outlier_is_remembered(pretrain, interrupted):
+    """The norms before the stop decide about steps after it."""
+    more = [*OPTIONS, "--max_steps", "30", "--skip_outliers", "0.5"]
+    assert pretrain(*more, out="whole").code == 0
+    skipped = [record["step"] for record in ends_with("whole", 30)[0] if "skipped" in record]
+    assert skipped
+    assert ends_with(interrupted(more, skipped[-1] - 1), 30) == ends_with("whole", 30)
 
 
 def test_the_command_that_goes_on_needs_no_options(pretrain, command, stop_at, tmp_path):
