@@ -98,6 +98,31 @@ def test_the_matrix_and_the_keyboard(browser, tmp_path, model, tokenizer, expect
     no_complaints(browser)
 
 
+def test_by_touch(browser, tmp_path, model, tokenizer, expected):
+    """A finger chooses a head, a token, and a row of the matrix."""
+    probs, tokens, _ = expected
+    opened(browser, attention_view(model, PAIR[0], tokenizer, PAIR[1]), tmp_path, width=390)
+
+    def tap(element, across=0.5, down=0.5):
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        box = browser.execute_script("return arguments[0].getBoundingClientRect().toJSON()", element)
+        place = {"x": box["left"] + across * box["width"], "y": box["top"] + down * box["height"]}
+        for kind, points in (("touchStart", [place]), ("touchEnd", [])):
+            browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    try:
+        tap(elements(browser, ".heads button")[4])
+        assert texts(browser, ".where") == ["layer 1, head 1"]
+        tap(elements(browser, ".lines button")[2])
+        assert [float(value) for value in shown_row(browser)] == pytest.approx(probs[1, 1, 2].tolist(), abs=5.1e-4)
+        tap(browser.find_element("css selector", ".map canvas"), down=5.5 / len(tokens))
+        assert [float(value) for value in shown_row(browser)] == pytest.approx(probs[1, 1, 5].tolist(), abs=5.1e-4)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    no_complaints(browser)
+
+
 def test_one_sentence_and_a_causal_model(browser, tmp_path, tokenizer):
     model = minibert.GPT2LMHeadModel(
         minibert.GPT2Config(vocab_size=500, n_positions=64, n_embd=24, n_layer=2, n_head=2)

@@ -132,6 +132,30 @@ def test_text_flows_and_formulas_keep_their_lines(browser, tmp_path):
     assert "    dv = D^T dout,   dD = dout v^T,   dP = m * dD" in parts
     assert all("\n" not in part for part in parts if not part.startswith(" "))
     assert "\n\n".join(parts).split() == inspect.getdoc(ops.attention_backward).split()
+    whole = browser.execute_script(  # the formulas of a line that fit the page: each on one line, none cut in two
+        "return [...document.querySelectorAll('.formula .line > span')].filter((e) => e.textContent.length < 36)"
+        ".map((e) => [e.textContent, e.getClientRects().length, e.offsetHeight])"
+    )
+    assert ["D = m * P,", 1, 19] in whole
+    assert {(lines, height) for _, lines, height in whole} == {(1, 19)}
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_answer_is_in_sight_wherever_one_clicks(browser, tmp_path, width):
+    """Of an op with many arrays the page is long; what made a number is told where one looks."""
+    view = steps("bert")
+    opened(browser, view, tmp_path, width)
+    go(browser, next(i for i, r in enumerate(view.trace) if r.name == "attention_backward"))
+    assert browser.execute_script("return document.documentElement.scrollHeight > 1.5 * innerHeight")
+    for canvas in elements(browser, ".can-pick canvas"):
+        click(browser, canvas)
+        top, bottom, height = browser.execute_script(
+            "const box = document.querySelector('.answer').getBoundingClientRect();"
+            "return [box.top, box.bottom, innerHeight]"
+        )
+        assert 0 <= top < bottom <= height
+        (heading,) = texts(browser, ".answer h3")
+        assert heading.startswith(canvas.get_attribute("aria-label").partition(",")[0] + "[")
 
 
 def test_an_op_without_an_explanation_names_its_source(browser, tmp_path):

@@ -108,11 +108,11 @@ class StepThrough extends View {
     const { step, data } = this;
     const source = data.sources[step.name];
     this.maps = [];
-    this.answer = make("section", { className: "answer", ariaLive: "polite" }, make("p", {}, hint(step, source)));
+    this.answer = make("section", { className: "answer stays", ariaLive: "polite" }, make("p", {}, hint(step, source)));
     this.main.replaceChildren(
       make("h2", {}, step.name, make("small", {}, step.place)),
       make("p", { className: "facts" }, facts(step)),
-      make("pre", { className: "formula" }, flowing(source.doc)),
+      make("pre", { className: "formula" }, ...flowing(source.doc)),
       this.parts(),
       this.row("in", step.inputs), this.row("on the way", step.inside), this.row("out", step.outputs), this.answer,
       make("details", { className: "source", open: true }, make("summary", {}, `${source.file}, line ${source.line}`),
@@ -165,9 +165,19 @@ class StepThrough extends View {
   }
 }
 
-// A docstring whose paragraphs are as wide as the page; lines that are indented, the formulas, stay as they are.
+// A docstring whose paragraphs are as wide as the page. Lines that are indented, the formulas, keep to themselves; where
+// one is too long it breaks between the formulas in it, which stand apart by several spaces, and goes on indented.
 function flowing(doc) {
-  return doc.split("\n\n").map((part) => (/^ |\n /.test(part) ? part : part.replaceAll("\n", " "))).join("\n\n");
+  const isFormula = (part) => /^ |\n /.test(part);
+  return doc.split("\n\n").flatMap((part, i) => [i ? "\n\n" : "",
+    ...(isFormula(part) ? part.split("\n").flatMap((line, j) => [j ? "\n" : "", formulaLine(line)]) : [part.replaceAll("\n", " ")])]);
+}
+
+function formulaLine(line) {
+  const [, indent, text] = line.match(/^( *)(.*)$/);
+  const element = make("span", { className: "line" }, indent, ...text.split(/( {2,})/).map((part, i) => (i % 2 ? part : make("span", {}, part))));
+  element.style.setProperty("--indent", `${indent.length}ch`);
+  return element;
 }
 
 // Which step made an array first; an op that only calls others made none.
