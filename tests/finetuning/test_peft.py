@@ -197,6 +197,50 @@ def test_classifiers(name, kind, tmp_path):
         assert abs(grads[k] - g).max() <= 1e-9 * max(1e-3, abs(g).max()), k
 
 
+HEADS = {"SequenceClassification": "SEQ_CLS", "TokenClassification": "TOKEN_CLS", "QuestionAnswering": "QUESTION_ANS"}
+WITH_HEADS = [(f"{name}For{head}", task) for name in ("Bert", "Roberta") for head, task in HEADS.items()]
+
+
+@pytest.mark.parametrize("saved", ["here", "there"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "task"), [*WITH_HEADS, ("GPT2ForSequenceClassification", "SEQ_CLS")])
+def test_adapters_with_heads_both_ways(name, task, kind, saved, tmp_path):
+    """The head is in the file too; each side opens what the other wrote, and the scores of the text's tokens agree."""
+    cls = getattr(minibert, name)
+    settings = DECODER if name.startswith("GPT2") else {**SIZES, "max_position_embeddings": 19}
+    ours = cls(cls.config_class(**settings, initializer_range=0.2, pad_token_id=1), seed=1, dtype="float64")
+    ours.save_pretrained(tmp_path / "base")
+    theirs = getattr(transformers, name).from_pretrained(tmp_path / "base", dtype=torch.float64)
+    described = config(Here if saved == "here" else peft, name.split("For")[0].lower(), kind)
+    described.task_type = task
+    rng = np.random.default_rng(2)
+    if saved == "here":
+        adapter = get_peft_model(ours, described)
+        learned = flatten(trainable(ours.params))
+        put(ours, {n: single(0.3 * rng.normal(size=a.shape)) for n, a in learned.items()})
+        adapter.save_pretrained(tmp_path / "adapter")
+    else:
+        tuned = peft.get_peft_model(theirs, described, autocast_adapter_dtype=False)
+        for p in tuned.parameters():
+            if p.requires_grad:
+                p.data = torch.tensor(single(0.3 * rng.normal(size=p.shape)))
+        tuned.save_pretrained(tmp_path / "adapter")
+        adapter = PeftModel.from_pretrained(ours, tmp_path / "adapter")
+        theirs = getattr(transformers, name).from_pretrained(tmp_path / "base", dtype=torch.float64)
+    theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "adapter", autocast_adapter_dtype=False).double().eval()
+    mask = np.ones_like(MASK) if name.startswith("GPT2") else MASK  # PEFT's prompts hide from GPT-2 where texts end
+    batch = {"input_ids": np.where(mask == 1, IDS, 1), "attention_mask": mask}
+    found = adapter(**batch)
+    with torch.no_grad():
+        expected = theirs(**{k: torch.tensor(v) for k, v in batch.items()})
+    names = ["start_logits", "end_logits"] if task == "QUESTION_ANS" else ["logits"]
+    for logits in names:
+        a, b = found[logits], expected[logits].numpy()
+        if task != "SEQ_CLS":
+            a, b = a[mask == 1], b[:, -T:][mask == 1]
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
 def _saved_name(name):
     """The name in the file of a parameter of PEFT's module."""
     name = name.replace(".modules_to_save.default", "").replace(".default", "")
