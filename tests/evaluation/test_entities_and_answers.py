@@ -1,5 +1,9 @@
 """Entities and answers, on cases whose scores can be counted by hand."""
 
+import re
+import string
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -119,6 +123,42 @@ def test_normalisation():
 def test_answers(answers, prediction, em, f):
     assert exact_match([answers], [prediction]) == em
     assert token_f1([answers], [prediction]) == pytest.approx(f, abs=1e-12)
+
+
+def squads_own(answers, prediction):
+    """(exact match, F1) of a question as SQuAD 2.0's evaluation script computes them, function by function."""
+
+    def normalise(text):
+        kept = "".join(c for c in text.lower() if c not in set(string.punctuation))
+        return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+
+    def f1(gold, guess):
+        gold, guess = normalise(gold).split(), normalise(guess).split()
+        same = sum((Counter(gold) & Counter(guess)).values())
+        if not gold or not guess:
+            return int(gold == guess)
+        if same == 0:
+            return 0
+        precision, recall = same / len(guess), same / len(gold)
+        return 2 * precision * recall / (precision + recall)
+
+    golds = [text for text in answers if normalise(text)] or [""]
+    return max(int(normalise(gold) == normalise(prediction)) for gold in golds), max(f1(g, prediction) for g in golds)
+
+
+WORDS = ["the", "A", "cat", "Cat.", "sat", "-", "mat's", "an", "\n"]
+TEXTS = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
+
+
+@settings(max_examples=200, deadline=None)
+@given(questions=st.lists(st.tuples(st.lists(TEXTS, max_size=3), TEXTS), min_size=1, max_size=8))
+def test_scores_equal_squads(questions):
+    answers, predictions = [several for several, _ in questions], [guess for _, guess in questions]
+    expected = np.array([squads_own(*question) for question in questions])
+    np.testing.assert_array_equal(exact_matches(answers, predictions), expected[:, 0])
+    np.testing.assert_allclose(token_f1s(answers, predictions), expected[:, 1], rtol=0, atol=1e-12)
+    assert exact_match(answers, predictions) == pytest.approx(expected[:, 0].mean(), abs=1e-12)
+    assert token_f1(answers, predictions) == pytest.approx(expected[:, 1].mean(), abs=1e-12)
 
 
 def test_scores_of_each_question():
