@@ -69,3 +69,16 @@ def test_batches_frame_them_and_mask_anew(corpus):
             assert not np.isin(batch["labels"], VOCABULARY.special).any()
         hidden.append(batch["labels"])
     assert hidden[0].shape != hidden[1].shape or (hidden[0] != hidden[1]).any()
+
+
+def test_masks_are_drawn_anew_each_epoch():
+    """Each token has an id of its own, so that hidden ones can be told: 15 % of one epoch's are in the next too."""
+    n, V = 2000, 3000
+    starts = np.arange(0, n + 1, 10)
+    corpus = TokenCorpus(np.arange(5, n + 5).astype(np.uint16), starts, np.arange(0, len(starts), 20), np.arange(10))
+    vocabulary = VOCABULARY._replace(size=V, word_starts=np.ones(V, bool))
+    make = PretrainingBatches(corpus, vocabulary, "mlm, full sentences", 8, MOST + 2, seed=0)
+    one, again, two = ({int(id) for batch in make.epoch(e) for id in batch["labels"].flat} - {-100} for e in (0, 0, 1))
+    assert one == again
+    assert len(one) == pytest.approx(0.15 * n, rel=0.1)
+    assert len(one & two) == pytest.approx(0.15 * len(one), rel=0.5)

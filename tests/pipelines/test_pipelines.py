@@ -180,7 +180,11 @@ def test_they_answer_as_hugging_face(gpt2, roberta, reviews):
         theirs = transformers.pipeline("fill-mask", model=str(roberta))(text)
         ours = minibert.pipeline("fill-mask", model=roberta)(text)
         if isinstance(ours[0], dict):
+            assert [g["sequence"] for g in ours] == [g["sequence"] for g in theirs]
             ours, theirs = [ours], [theirs]
+        else:  # they show the special tokens at the ends then
+            ends = [[g["sequence"].removeprefix("<s>").removesuffix("</s>") for g in mask] for mask in theirs]
+            assert [[g["sequence"] for g in mask] for mask in ours] == ends
         for a, b in zip(ours, theirs, strict=True):
             assert [g["token"] for g in a] == [g["token"] for g in b]
             assert [g["token_str"] for g in a] == [g["token_str"] for g in b]
