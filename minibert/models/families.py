@@ -13,6 +13,7 @@ from minibert.models.config import Config
 from minibert.models.gpt import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 from minibert.models.gpt2 import GPT2Config, GPT2LMHeadModel
 from minibert.models.roberta import RobertaConfig, RobertaForMaskedLM
+from minibert.models.weights import refuse_pickles
 
 
 class Family(NamedTuple):
@@ -56,6 +57,8 @@ def family_of_folder(folder: str | Path) -> Family:
     """
     path = Path(folder) / "config.json"
     if not path.is_file():
+        if not Path(folder).is_dir():
+            refuse_pickles(Path(folder))
         raise CheckpointError(f"{folder}: not a run or checkpoint folder, it has no config.json")
     try:
         return family_named(read_object(path).get("model_type"))
