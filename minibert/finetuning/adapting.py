@@ -11,6 +11,7 @@ from minibert.finetuning.peft_config import LoraConfig, PeftConfig, PromptTuning
 from minibert.finetuning.peft_model import get_peft_model
 from minibert.finetuning.tasks import Task
 from minibert.models.base import Model
+from minibert.models.config import Config
 
 OF_A_BODY = ("full", "feed-forward", "bias", LORA)  # what trains a body that is used without a head
 
@@ -27,12 +28,23 @@ def adapted(start: Start, task: Task, source: str, args: FinetuneArguments) -> M
         raise ConfigError(
             f"{task.name} have no head, so --method {args.method} trains nothing: {', '.join(OF_A_BODY)} do"
         )
+    if args.dropout >= 0:
+        set_dropout(start.model.config, args.dropout)
     if args.method == FEATURES:
         return remember_features(start.model)
     if args.method in (LORA, PROMPT):
         model = get_peft_model(start.model, peft_config(start, task, source, args), args.seed, start.tokenizer)
         return model if task.has_head else start.model  # which has the adapter in its parameters
     return adapt(start.model, args.method)
+
+
+def set_dropout(config: Config, rate: float) -> None:
+    """Set every rate of dropout of a model: of hidden states, attention probabilities, embeddings, and its head."""
+    for name in vars(config):
+        if name.endswith(("dropout_prob", "pdrop")):
+            setattr(config, name, rate)
+    if hasattr(config, "classifier_dropout"):
+        config.classifier_dropout = None  # that of hidden states
 
 
 def peft_config(start: Start, task: Task, source: str, args: FinetuneArguments) -> PeftConfig:

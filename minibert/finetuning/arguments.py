@@ -21,7 +21,7 @@ GROUPS = {  # headings of the help
     "method lora": "lora_r lora_alpha lora_dropout target_modules",
     "method prompt": "num_virtual_tokens prompt_text",
     "steps": "num_train_epochs max_steps batch_size learning_rate warmup_steps weight_decay l1 "
-    "label_smoothing patience",
+    "label_smoothing dropout patience",
     "output": "output_dir overwrite",
     "stopping and going on": "save_every save_total_limit resume_from_checkpoint allow_change",
     "computation": "seed backend",
@@ -91,6 +91,9 @@ class FinetuneArguments:
     weight_decay: float = option(0.01, "decoupled weight decay, on matrices and tables only")
     l1: float = option(0.0, "L1 penalty, on matrices and tables only")
     label_smoothing: float = option(0.0, "label smoothing")
+    dropout: float = option(
+        -1.0, "rate of dropout, on hidden states and attention probabilities (-1: as the model's configuration says)"
+    )
     patience: int = option(
         0,
         "stop after so many epochs without a lower loss and keep the best (0: never stop); the loss is that of the "
@@ -113,6 +116,8 @@ class FinetuneArguments:
             raise ConfigError(f"--max_length must be at least 5, or 0 for the default, but is {self.max_length}")
         if not 0 <= self.learning_rate < math.inf:
             raise ConfigError(f"--learning_rate must be positive, or 0 for the default, but is {self.learning_rate}")
+        if self.dropout != -1 and not 0 <= self.dropout < 1:
+            raise ConfigError(f"--dropout must be at least 0 and less than 1, or -1, but is {self.dropout}")
         for name in ("patience", "save_every", "save_total_limit"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"--{name} must not be negative, but is {getattr(self, name)}")

@@ -84,6 +84,8 @@ def test_empty_texts_can_be_left_out(command, base, tmp_path):
         (["--output_dir", "films.csv"], "is a file"),
         (["--learning_rate", "-1"], "--learning_rate must be positive"),
         (["--batch_size", "0"], "--batch_size must be at least 1"),
+        (["--dropout", "1"], "--dropout must be at least 0 and less than 1, or -1, but is 1"),
+        (["--dropout", "-0.1"], "--dropout must be at least 0 and less than 1, or -1"),
         (["--patience", "-1"], "--patience must not be negative"),
     ],
 )

@@ -154,6 +154,21 @@ def test_a_decoder(command, tmp_path):
     assert measured["metrics"] == results(tmp_path / "out")
 
 
+@pytest.mark.parametrize("kind", ["bert", "gpt2"])
+def test_dropout_is_what_was_asked_for(command, tmp_path, kind):
+    checkpoint(tmp_path / "base", kind)
+    write_csv(tmp_path / "films.csv")
+    weights, rates = [], []
+    for more in ([], ["--dropout", "0"], ["--dropout", "0.3"]):
+        argv = ["--data", "films.csv", "--max_steps", "2", "--output_dir", f"out{len(rates)}", *more]
+        assert command("finetune", "base", *argv).code == 0
+        weights.append((tmp_path / f"out{len(rates)}" / "model.safetensors").read_bytes())
+        config = json.loads((tmp_path / f"out{len(rates)}" / "config.json").read_text())
+        rates.append({rate for name, rate in config.items() if name.endswith(("dropout_prob", "pdrop"))})
+    assert rates == [{0.0}, {0.0}, {0.3}]  # the base has none
+    assert weights[0] == weights[1] != weights[2]
+
+
 def test_early_stopping_keeps_the_best(finetune, tmp_path):
     found = finetune("--patience", 1, "--num_train_epochs", 60)
     assert found.code == 0, found.err
