@@ -113,7 +113,7 @@ batch = {
     "labels": np.where(rng.random(ids.shape) < 0.15, ids, -100),
     "next_sentence_label": rng.integers(0, 2, 5),
 }
-for threads in (1, 2, 3, 4, 2):
+for threads in (1, 2, 3, 4):
     numba.set_num_threads(threads)
     config = minibert.BertConfig(501, 96, 2, 3, 200, max_position_embeddings=40)
     model = minibert.BertForPreTraining(config, seed=0)
@@ -126,9 +126,11 @@ for threads in (1, 2, 3, 4, 2):
 
 
 def test_three_training_steps_have_the_same_bits_for_any_number_of_threads():
-    environment = {**os.environ, "NUMBA_NUM_THREADS": "4"}
-    done = subprocess.run([sys.executable, "-c", THREE_STEPS], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    digests = done.stdout.split()
-    assert len(digests) == 5
+    """And run after run: in another process memory lies elsewhere."""
+    environment, digests = {**os.environ, "NUMBA_NUM_THREADS": "4"}, []
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", THREE_STEPS], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        digests += done.stdout.split()
+    assert len(digests) == 8
     assert len(set(digests)) == 1
