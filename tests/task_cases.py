@@ -78,3 +78,17 @@ def loss_of(model, batch, key=7):
 def without_smoothing(batch):
     """The batch as a call of the model takes it."""
     return {name: value for name, value in batch.items() if name != "label_smoothing"}
+
+
+PROBLEMS = [name for name in CASES if "smoothed" not in name]  # where a batch is rows and no more
+
+
+def rows_of(batch):
+    """A batch as examples, without their padding where it is at the end of a text."""
+    rows = [{name: column[i] for name, column in batch.items()} for i in range(len(batch["input_ids"]))]
+    for row in rows:
+        mask = row["attention_mask"]
+        if mask.ndim == 1:
+            T = np.flatnonzero(mask)[-1] + 1
+            row |= {name: row[name][:T] for name in row if np.shape(row[name]) == mask.shape}
+    return rows

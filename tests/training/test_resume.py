@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from task_cases import PROBLEMS, build, rows_of
 from trainer_cases import accuracy, arguments, examples, model, same
 
 import minibert
@@ -89,6 +90,24 @@ def test_stopped_in_an_epoch_and_at_its_end(tmp_path, backend):
         for step in (1, 3, 5):
             resumed = interrupted(tmp_path / str(step), step, number=signal.SIGTERM)
             assert_equal(outcome(resumed), outcome(whole))
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_every_head(tmp_path, name):
+    """6 steps in 3 epochs, stopped within the second."""
+
+    def trainer(folder, *callbacks):
+        m, batch = build(name)
+        options = {"num_train_epochs": 3, "per_device_train_batch_size": 2, "save_strategy": "steps", "save_steps": 100}
+        return Trainer(m, arguments(tmp_path / folder, **options), train_dataset=rows_of(batch), callbacks=callbacks)
+
+    whole = trainer("whole")
+    whole.train()
+    with pytest.raises(TrainingStopped, match="after step 3: saved"):
+        trainer("run", Signal(3)).train()
+    resumed = trainer("run")
+    resumed.train(resume_from_checkpoint=True)
+    assert_equal(outcome(resumed), outcome(whole))
 
 
 def adapted():

@@ -2,23 +2,10 @@
 
 import numpy as np
 import pytest
-from task_cases import CASES, build
+from task_cases import PROBLEMS, build, rows_of
 from trainer_cases import arguments
 
 from minibert import Trainer
-
-PROBLEMS = [name for name in CASES if "smoothed" not in name]
-
-
-def rows_of(batch):
-    """A batch as examples, without their padding where it is at the end of a text."""
-    rows = [{name: column[i] for name, column in batch.items()} for i in range(len(batch["input_ids"]))]
-    for row in rows:
-        mask = row["attention_mask"]
-        if mask.ndim == 1:
-            T = np.flatnonzero(mask)[-1] + 1
-            row |= {name: row[name][:T] for name in row if np.shape(row[name]) == mask.shape}
-    return rows
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
