@@ -13,6 +13,7 @@ from minibert.json_text import check_widths, parse
 
 UNSUSPICIOUS = 1_000_000  # fields that every table may have
 MOST_ABSENT = 20  # of so many fields one must be there
+NO_TABLE = "no table; it must be a list of objects, or an object with such a list as `data`"
 
 Columns = dict[str, list]
 
@@ -34,7 +35,7 @@ def read_json(path: Path) -> Columns:
 
     Raises `DataError` naming the file and the place.
     """
-    text = "".join(text_of(path))
+    text = _whole(path)
     if not text.strip():
         raise DataError(f"{path} is empty")
     check_widths(text, str(path), MOST_COLUMNS)
@@ -50,8 +51,19 @@ def read_json(path: Path) -> Columns:
         value = [value]  # JSONL of one line
     rows = value["data"] if isinstance(value, dict) else value
     if not isinstance(rows, list):
-        raise DataError(f"{path}: no table; it must be a list of objects, or an object with such a list as `data`")
+        raise DataError(f"{path}: {NO_TABLE}")
     return _columns([_row(row, f"{path}, entry {i}") for i, row in enumerate(rows)], path)
+
+
+def _whole(path: Path) -> str:
+    """Return the text of a file. What can be no table is refused at its first character, however much follows."""
+    pieces, begin = [], ""
+    for piece in text_of(path):
+        pieces.append(piece)
+        begin = begin or piece.lstrip()[:1]
+        if begin and begin not in "[{":
+            raise DataError(f"{path}: {NO_TABLE}")
+    return "".join(pieces)
 
 
 def _row(row: Any, where: str) -> dict[str, Any]:
