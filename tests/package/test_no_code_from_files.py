@@ -10,10 +10,11 @@ import minibert.kernels
 import pytest
 
 import minibert
+import minibert_command
 
 SOURCES = [
     path for package in (minibert, minibert.kernels) for path in sorted(Path(package.__file__).parent.rglob("*.py"))
-]
+] + [Path(minibert_command.__file__)]
 RUNS_CODE = ("eval", "exec", "compile", "__import__")  # built-in functions
 PICKLES = ("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle")
 TEMPLATES = ("jinja2", "mako", "tornado.template", "django.template")
@@ -97,7 +98,7 @@ def is_safe_loader(node, tree):
 
 def test_all_sources_are_looked_at():
     names = {path.name for path in SOURCES}
-    assert {"safetensors_file.py", "readers.py", "cache.py", "norm.py"} <= names
+    assert {"safetensors_file.py", "readers.py", "cache.py", "norm.py", "minibert_command.py"} <= names
     assert len(SOURCES) > 200
 
 
