@@ -70,5 +70,6 @@ def peft_config(start: Start, task: Task, source: str, args: FinetuneArguments) 
         num_virtual_tokens=args.num_virtual_tokens,
         prompt_tuning_init="TEXT" if args.prompt_text else "RANDOM",
         prompt_tuning_init_text=args.prompt_text or None,
+        tokenizer_name_or_path=lasting_name(source) if args.prompt_text else None,
         **common,
     )

@@ -56,9 +56,13 @@ class PeftConfig:
         """Return the modules that train and are saved whole."""
         return list(dict.fromkeys([*(self.modules_to_save or []), *TASK_HEADS.get(self.task_type, [])]))
 
+    def values(self) -> dict[str, Any]:
+        """Return the fields as `adapter_config.json` holds them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def to_json(self, **more: Any) -> str:
         """Return the text of `adapter_config.json`."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = self.values()
         values |= {"peft_type": self.peft_type, "inference_mode": True, **more}
         values["modules_to_save"] = self.saved_modules() or None
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
@@ -145,6 +149,13 @@ class PromptTuningConfig(PeftConfig):
             )
         if self.prompt_tuning_init == "TEXT" and not self.prompt_tuning_init_text:
             raise ConfigError("prompt_tuning_init TEXT needs a prompt_tuning_init_text")
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields for a file. PEFT takes no text without a tokenizer; how the vectors began is history."""
+        values = super().values()
+        if values["prompt_tuning_init"] == "TEXT" and values["tokenizer_name_or_path"] is None:
+            values |= {"prompt_tuning_init": "RANDOM", "prompt_tuning_init_text": None}
+        return values
 
 
 KINDS = {kind.peft_type: kind for kind in (LoraConfig, PromptTuningConfig)}

@@ -19,8 +19,8 @@ def ours(command, tmp_path):
     checkpoint(tmp_path / "base")
     write_csv(tmp_path / "films.csv")
 
-    def run(method):
-        argv = ["--data", "films.csv", "--method", method, "--output_dir", "out", "--max_steps", "9"]
+    def run(*method):
+        argv = ["--data", "films.csv", "--method", *method, "--output_dir", "out", "--max_steps", "9"]
         assert command("finetune", "base", *argv, "--learning_rate", "1e-2", "--lora_alpha", "4").code == 0
         return json.loads(command("predict", "out", TEXT, "--json").out)["probabilities"]
 
@@ -41,10 +41,10 @@ def test_a_model(ours, tmp_path):
     assert probabilities(model, tmp_path / "out", ["0", "1"]) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("method", ["lora", "prompt"])
+@pytest.mark.parametrize("method", [["lora"], ["prompt"], ["prompt", "--prompt_text", "a wonderful film"]])
 def test_an_adapter(ours, tmp_path, method):
     peft = pytest.importorskip("peft", reason="needs the extra `oracle` (PEFT)")
-    expected = ours(method)
+    expected = ours(*method)
     base = transformers.BertForSequenceClassification.from_pretrained(tmp_path / "base", num_labels=2)
     model = peft.PeftModel.from_pretrained(base, tmp_path / "out")
     found = probabilities(model, tmp_path / "out", ["0", "1"])

@@ -167,6 +167,22 @@ def test_prompts_of_encoders(name, tmp_path):
     np.testing.assert_allclose(output.pooler_output, expected.pooler_output, rtol=1e-10, atol=1e-10)
 
 
+def test_a_prompt_that_began_as_a_text(tmp_path):
+    """From a tokenizer that has no name: PEFT would refuse a text without the name of its tokenizer."""
+    ours, theirs = both("gpt2", tmp_path / "base")
+    began = {"prompt_tuning_init": "TEXT", "prompt_tuning_init_text": "a b c"}
+    described = PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM", **began)
+    ours = get_peft_model(ours, described, tokenizer=lambda text: {"input_ids": [4, 7, 9]})
+    put(ours, {PROMPT: single(tree_get(ours.params, PROMPT))})
+    ours.save_pretrained(tmp_path / "adapter")
+    theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "adapter", autocast_adapter_dtype=False).double().eval()
+    with torch.no_grad():
+        expected = theirs(**{k: torch.tensor(v) for k, v in inputs("gpt2").items()}).logits[:, 3:]
+    np.testing.assert_allclose(ours(**inputs("gpt2")).logits, expected, rtol=1e-10, atol=1e-10)
+    again = PeftModel.from_pretrained(both("gpt2", tmp_path / "base")[0], tmp_path / "adapter")
+    np.testing.assert_array_equal(again(**inputs("gpt2")).logits, ours(**inputs("gpt2")).logits)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["Bert", "Roberta", "GPT2"])
 def test_classifiers(name, kind, tmp_path):
