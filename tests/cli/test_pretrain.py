@@ -121,7 +121,10 @@ def test_by_default_the_kernels_run(pretrain, tmp_path, dtype):
     assert get_backend() == "numpy"  # as before
 
 
-@pytest.mark.parametrize("name", ["pretrain", "fill-mask", "generate", "gradcheck", "info"])
+RUNNING = "pretrain fill-mask generate gradcheck info embed finetune evaluate predict compare study".split()
+
+
+@pytest.mark.parametrize("name", RUNNING)
 def test_every_command_that_runs_a_model_has_a_choice_of_backend(command, name):
     assert "(type: Literal['numba', 'numpy'], default: numba)" in " ".join(command(name, "--help").out.split())
 
