@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+import sentence_cases
+import task_cases
 from adapter_cases import adapted
 from model_cases import build
 
 import minibert
 from minibert.cli import main
+from minibert.sentence_encoder.fit import pair_batch, pairs_model
 from minibert.view import StepThrough
 
 NAMES = ("bert", "gpt2", "gpt", "roberta")
+TASKS = ("one label", "smoothed", "several labels", "a number", "numbers")  # of sequence classification
 DROPOUT = (0, 1)
 
 
@@ -31,6 +35,20 @@ def bert_and_batch(dtype="float64"):
 def steps(name, dropout_key=DROPOUT):
     model, batch = adapted("bert", "lora") if name == "lora" else bert_and_batch() if name == "bert" else build(name)
     return StepThrough(model, batch, dropout_key=dropout_key)
+
+
+def task_steps(name, dropout_key=DROPOUT):
+    return StepThrough(*task_cases.build(name), dropout_key=dropout_key)
+
+
+def pair_steps(scored, dropout_key=DROPOUT):
+    """Two sentences a pair: how alike they are is known, or that they belong together."""
+    encoder = sentence_cases.make()
+    pairs, scores = [("A cat sat.", "The cat."), ("The dog.", "A lazy cat sat."), ("The fox", "A fox")], [0.9, 0.2, 1.0]
+    scores = scores if scored else None
+    return StepThrough(
+        pairs_model(encoder, scores, 20.0), pair_batch(encoder, pairs, scores), encoder.tokenizer, dropout_key
+    )
 
 
 def larger_bert(size="bert-tiny", T=40, V=3000, **changes):

@@ -6,7 +6,7 @@ from minibert.dispatch import REFERENCE
 from minibert.ops import IGNORE_INDEX
 from minibert.ops.dropout import keep_scale
 from minibert.tracing import Record
-from minibert.view import explain_attention, explain_low_rank  # noqa: F401 (they register more)
+from minibert.view import explain_attention, explain_low_rank, explain_tasks  # noqa: F401 (they register more)
 from minibert.view.explanation import (
     EXPLAIN,
     Elementwise,

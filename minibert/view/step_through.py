@@ -73,7 +73,8 @@ class StepThrough(Page):
             {**step_data(record, windows), "parts": [numbers[id(part)] for part in record.parts]} for record in records
         ]
         arrays, packed = windows.pack()
-        ids = self._batch["input_ids"]
+        ids = self._batch["input_ids"]  # (B, T), or (B, C, T): C texts for an answer, which the model reads one by one
+        ids = ids.reshape(-1, ids.shape[-1])
         known = sorted({*vocabulary, *ids.reshape(-1).tolist()} if self._vocab_size > limit else range(limit + 1))
         names = self._names([i for i in known if i < self._vocab_size])
         return {

@@ -7,13 +7,14 @@ import re
 import numpy as np
 import pytest
 from browsing import click, elements, no_complaints, opened, texts
-from view_cases import bert_and_batch, larger_bert, steps
+from view_cases import bert_and_batch, larger_bert, pair_steps, steps, task_steps
 
 import minibert
 from minibert import ops
 from minibert.errors import DataError, MissingExtraError
 from minibert.view import StepThrough
 from minibert.view.explain import explain
+from minibert.view.explanation import EXPLAIN
 
 
 def go(browser, i):
@@ -90,6 +91,25 @@ def test_a_walk_through_a_whole_step(browser, tmp_path, name):
     walk(browser, view, 1e-5)
 
 
+@pytest.mark.parametrize("task", ["smoothed", "several labels", "numbers"])
+def test_a_walk_through_a_step_of_fine_tuning(browser, tmp_path, task):
+    view = task_steps(f"GPT2, SequenceClassification, {task}")
+    opened(browser, view, tmp_path)
+    walk(browser, view, 1e-5)
+
+
+def test_a_walk_through_a_step_with_two_texts_for_an_answer(browser, tmp_path):
+    """Their ids have three axes; tokens are named all the same."""
+    view = pair_steps(scored=True)
+    opened(browser, view, tmp_path)
+    walk(browser, view, 1e-5)
+    ids = view._batch["input_ids"]
+    assert view.data()[0]["tokens"] == [
+        view._tokenizer.convert_ids_to_tokens(row.tolist()) for pair in ids for row in pair
+    ]
+    assert len(task_steps("Bert, MultipleChoice, one label").data()[0]["tokens"]) == 12
+
+
 def test_the_terms_of_a_dot_product(browser, tmp_path):
     view = steps("bert")
     opened(browser, view, tmp_path)
@@ -158,7 +178,8 @@ def test_the_answer_is_in_sight_wherever_one_clicks(browser, tmp_path, width):
         assert heading.startswith(canvas.get_attribute("aria-label").partition(",")[0] + "[")
 
 
-def test_an_op_without_an_explanation_names_its_source(browser, tmp_path):
+def test_an_op_without_an_explanation_names_its_source(browser, tmp_path, monkeypatch):
+    monkeypatch.delitem(EXPLAIN, "mean_squared_error_backward")
     config = minibert.BertConfig(
         vocab_size=11, hidden_size=6, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, num_labels=1
     )  # one label: a number, whose loss is the squared error
