@@ -14,6 +14,7 @@ import json
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from nbformat import NotebookNode
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 CELL_SECONDS = 600  # a guard against hanging, far above what any cell needs
+SECONDS, CORES = 120, 2  # that a notebook may take, and of how many cores
 RTOL = 1e-6  # of a key number whose cell does not say otherwise
+PROCESSOR_SECONDS = "__import__('time').process_time()"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -50,9 +53,12 @@ class Lesson:
             resources={"metadata": {"path": str(folder)}},
         )
         with client.setup_kernel():
+            start = time.perf_counter()
             for i, cell in enumerate(self.now.cells):
                 if fetched or "fetched" not in cell.metadata.get("tags", []):
                     client.execute_cell(cell, i, store_history=True)
+            self.seconds = time.perf_counter() - start
+            self.processor_seconds = float(text(client.execute_cell(nbformat.v4.new_code_cell(PROCESSOR_SECONDS), 0)))
             unanswered = copy.deepcopy(self.now.cells)
             answers = [nbformat.v4.new_code_cell(solution) for solution in solutions]
             checks = tagged(self.now, "check")
@@ -60,6 +66,11 @@ class Lesson:
                 client.execute_cell(cell, 0)
             self.now.cells = unanswered
             return [text(cell) for cell in checks]
+
+    @property
+    def is_past_its_time(self) -> bool:
+        """Does it take too long, and not only because others use the machine too?"""
+        return self.seconds > SECONDS and self.processor_seconds > CORES * SECONDS
 
     def differences(self) -> Iterator[str]:
         """Yield where the text printed now is not the text committed; numbers may differ in the last digits."""

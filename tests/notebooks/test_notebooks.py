@@ -48,6 +48,12 @@ def test_its_key_numbers_are_the_committed_ones(lesson):
     assert list(lesson.changed_numbers()) == []
 
 
+def test_it_is_not_past_its_time(lesson):
+    assert lesson.seconds >= 0.1  # it was measured
+    assert lesson.processor_seconds >= 0.1
+    assert not lesson.is_past_its_time, f"{lesson.seconds:.0f} s, of processors {lesson.processor_seconds:.0f} s"
+
+
 def test_no_exercise_is_answered_and_each_solution_is_right(lesson):
     before = [line for cell in tagged(lesson.now, "check") for line in text(cell).splitlines()]
     after = [line for verdict in lesson.verdicts for line in verdict.splitlines()]
@@ -79,3 +85,14 @@ def test_a_changed_number_is_found():
     numbers[name] *= 1 + 1e-4
     cell.outputs[0].text = json.dumps(numbers)
     assert [name in message for message in lesson.changed_numbers()] == [True]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "processor_seconds", "past"),
+    [(100, 190, False), (100, 4000, False), (500, 190, False), (130, 250, True)],
+)
+def test_a_notebook_that_is_too_slow_is_found_and_a_busy_machine_is_no_reason(seconds, processor_seconds, past):
+    """On many cores threads that wait take processor time; on a busy machine others do."""
+    lesson = Lesson(NAMES[0])
+    lesson.seconds, lesson.processor_seconds = seconds, processor_seconds
+    assert lesson.is_past_its_time == past
