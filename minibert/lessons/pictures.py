@@ -18,6 +18,7 @@ DPI = 80
 PAGE = 7.2  # inches: two or three small matrices side by side, which a telephone shrinks to something readable
 LARGEST_WITH_NUMBERS = 160  # cells: in larger arrays numbers would be too small to read
 STYLES = ("-", "--", ":", "-.")  # not colours alone tell curves apart
+FEW = 8  # points: each has its own tick
 
 
 def show(figure: Figure, alt: str) -> "Image":
@@ -112,7 +113,7 @@ def _draw_matrix(panel: "Axes", matrix: np.ndarray, limits: tuple[float, float] 
     high = high if high > low else low + 1
     image = panel.imshow(matrix, cmap="Greys", vmin=low, vmax=high + 0.25 * (high - low), aspect="auto")
     if matrix.size > LARGEST_WITH_NUMBERS:
-        panel.figure.colorbar(image, ax=panel)
+        panel.figure.colorbar(image, ax=panel).ax.set_ylim(low, high)
         return
     for (i, j), value in np.ndenumerate(matrix):
         text = f"{value + 0.0:.0f}" if value == round(value) else f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
@@ -165,6 +166,10 @@ def curves(
     for is_log, set_scale in zip(log, (panel.set_xscale, panel.set_yscale), strict=True):
         if is_log:
             set_scale("log")
+    points = np.unique(np.concatenate([x for x, _ in lines.values()]))
+    if len(points) <= FEW:
+        panel.set_xticks(points, [f"{x:g}" for x in points])
+        panel.set_xticks([], minor=True)
     panel.set_xlabel(axes[0])
     panel.set_ylabel(axes[1])
     panel.set_title(title, fontsize=11)
