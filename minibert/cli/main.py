@@ -8,6 +8,7 @@ import numpy as np
 from jsonargparse import ArgumentParser
 
 import minibert
+from minibert.cli.config_file import read_plain_yaml
 from minibert.cli.help import HelpFormatter, readable
 from minibert.distributed import world
 from minibert.errors import ConfigError, MinibertError, TrainingStopped
@@ -71,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(commands: dict, argv: list[str] | None) -> tuple[str, dict]:
+    read_plain_yaml()
     parser = Parser(
         prog="minibert",
         description="Transformer pre-training from scratch in NumPy.",
@@ -82,7 +84,10 @@ def _parse(commands: dict, argv: list[str] | None) -> tuple[str, dict]:
         subparser = Parser(description=command.__doc__)
         command.add_arguments(subparser)
         subcommands.add_subcommand(name, subparser, help=command.__doc__.splitlines()[0])
-    parsed = parser.parse_args(argv).as_dict()
+    try:
+        parsed = parser.parse_args(argv).as_dict()
+    except UnicodeDecodeError as error:
+        parser.error(f"--config: invalid UTF-8 at byte offset {error.start}; save it as UTF-8")
     name = parsed["subcommand"]
     return name, parsed[name]
 
