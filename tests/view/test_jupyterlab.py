@@ -125,6 +125,11 @@ def test_the_widgets_show_themselves(lab, local_browser):
     browser.execute_script("arguments[0].focus()", canvas)
     canvas.send_keys("\ue007")  # Enter: explain the cell
     heading = texts(browser, ".minibert-view .answer h3")[0]
+    top, bottom, height = browser.execute_script(
+        "const box = document.querySelector('.minibert-view .answer').getBoundingClientRect();"
+        "return [box.top, box.bottom, innerHeight]"
+    )
+    assert 0 <= top < bottom <= height  # in sight, however long the page is
     first = view.trace.records[0].output
     assert heading.startswith("y[0, 0, 0] = ")
     assert float(heading.partition(" = ")[2]) == pytest.approx(float(np.ravel(first)[0]), rel=1e-4)
