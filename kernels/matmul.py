@@ -138,7 +138,7 @@ def _multiply(a, b, out, *, bias=None, other=None, sums=None, kind=PLAIN, add=Fa
     panels = scratch(1 if how.together else threads, how.panels, out.dtype, "panels")
     edges = scratch(threads, _EDGE[out.dtype], out.dtype, "edges")
     run_on(
-        *(threads, product(out.dtype), a, b, out, no_other if other is None else other, bias),
+        *(threads, allowed, product(out.dtype), a, b, out, no_other if other is None else other, bias),
         *(nothing if sums is None else sums, int(add), kind),
         *(how, np.zeros(phases(how, P * Q), np.intp), panels, edges),
     )

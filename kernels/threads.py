@@ -42,9 +42,8 @@ def one_at_a_time(loop: Callable) -> Callable:
     return in_turn
 
 
-def run_on(count: int, loop: Callable, *args: Any) -> None:
-    """Run a loop on `count` threads at most: waking more takes longer than a small loop."""
-    allowed = numba.get_num_threads()
+def run_on(count: int, allowed: int, loop: Callable, *args: Any) -> None:
+    """Run a loop on `count` of the threads that are `allowed`: waking more takes longer than a small loop."""
     if count >= allowed:
         loop(*args)
         return

@@ -44,9 +44,10 @@ def vector_product(a: np.ndarray, b: np.ndarray, out: np.ndarray, other: np.ndar
     by_rows = w.strides[1] == w.itemsize
     count = PARTS * tasks(N, WIDE) if by_rows else tasks(N, BLOCK)
     parts = scratch(PARTS if by_rows else 1, M * N if by_rows else 1, y.dtype, "vector product")
-    lanes = min(get_num_threads(), count) if w.size > SERIAL_NUMBERS else 1
+    allowed = get_num_threads()
+    lanes = min(allowed, count) if w.size > SERIAL_NUMBERS else 1
     counter = np.zeros(1, np.intp)
-    run_on(lanes, _few_rows(y.dtype), x, w, y, other[0, 0], bias, kind, count, lanes, by_rows, counter, parts)
+    run_on(lanes, allowed, _few_rows(y.dtype), x, w, y, other[0, 0], bias, kind, count, lanes, by_rows, counter, parts)
 
 
 def _loop(x, w, y, other, bias, kind, count, lanes, by_rows, counter, parts):

@@ -6,6 +6,7 @@ which grows to the largest size asked for.
 """
 
 import threading
+from collections import defaultdict
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class _Memory(threading.local):
 
     def __init__(self):
         self.pieces = {}
-        self.views = {}
+        self.views = defaultdict(dict)
 
 
 _kept = _Memory()
@@ -29,8 +30,7 @@ def scratch(lanes: int, size: int, dtype: np.dtype, purpose: str = "") -> np.nda
     The next call for the same purpose in the same Python thread may return the same memory: use it within one call
     only.
     """
-    views = _kept.views.setdefault(purpose, {})
-    key = lanes, size, dtype
+    views, key = _kept.views[purpose], (lanes, size, dtype)
     if key not in views:
         length = lanes * size * dtype.itemsize
         if length > len(_kept.pieces.get(purpose, b"")):

@@ -84,11 +84,12 @@ class BertForPreTraining(BertModel):
         return Losses(total, parts), LossCache(cache, hidden[-1].shape, **caches)
 
     def backward(self, cache: LossCache) -> Tree:
-        """Return the gradients of the total loss. Where two paths meet, their gradients add up:
+        """Return the gradients of the total loss. At the token table those of the decoder and of the look-up add up."""
+        dhidden, dtable, heads = self._heads_backward(cache)  # (B, T, D), (V, D)
+        return {**bert_backward(dhidden, cache.bert, dtable), **heads}
 
-        at the last hidden state those of the two losses, at the token table those of the
-        decoder and of the look-up.
-        """
+    def _heads_backward(self, cache: LossCache) -> tuple[np.ndarray, np.ndarray | None, Tree]:
+        """Return dhidden (B, T, D), where the gradients of both losses add up, dtable (V, D), those of the heads."""
         dhidden, dtable = np.zeros(cache.shape, self.dtype), None  # (B, T, D)
         # A head whose labels were not given keeps a gradient of zeros.
         heads = tree_map(np.zeros_like, {part: self.params[part] for part in self.parts})
@@ -98,7 +99,7 @@ class BertForPreTraining(BertModel):
         if cache.nsp is not None:
             dnsp, heads["pooler"], heads["nsp_head"] = next_sentence_loss_backward(1.0, cache.nsp)  # (B, T, D)
             dhidden += dnsp
-        return {**bert_backward(dhidden, cache.bert, dtable), **heads}
+        return dhidden, dtable, heads
 
     def count_targets(self, batch: dict[str, Any]) -> dict[str, int]:
         """Return how many targets each loss has in a batch."""
