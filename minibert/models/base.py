@@ -165,10 +165,10 @@ class Model:
         """
         if tokenizer is not None:
             check_vocabulary(tokenizer, self.config)
-        largest = bytes_of(max_shard_size)
+        largest, weights = bytes_of(max_shard_size), self.to_hf()  # what is refused leaves no folder behind
         folder = make_folder(folder)
         self.config.save_pretrained(folder, architectures=[type(self).__name__], dtype=self.dtype.name)
-        write_weights(folder, self.to_hf(), largest)
+        write_weights(folder, weights, largest)
         if tokenizer is not None:
             tokenizer.save_pretrained(folder)
 
