@@ -5,6 +5,7 @@ import pytest
 from model_cases import CASES, build, loss_of
 
 from minibert.gradcheck import check_direction, check_gradients
+from minibert.ops import dropout_key
 from minibert.tree import flatten
 
 
@@ -42,3 +43,16 @@ def test_a_planted_mistake_in_any_parameter_is_caught(name):
         gradient[place] *= 1.01
         assert check_direction(loss, params, grads).relative_error > 1e-6, parameter
         gradient[place] = right
+
+
+def test_the_loss_drops_by_its_key_and_divides_by_the_counts_given():
+    model, batch = build("gpt2")
+    loss, grads = model.loss_and_grads(**batch)
+    assert loss == loss_of(model, batch, None)(model.params)
+    dropped, _ = model.loss_and_grads(**batch, dropout_key=(3, 1))
+    assert dropped == loss_of(model, batch, dropout_key(3, 1))(model.params) != loss
+    counts = {name: 2 * count for name, count in model.count_targets(batch).items()}
+    half, halves = model.loss_and_grads(**batch, target_counts=counts)
+    assert half == pytest.approx(loss / 2, rel=1e-14)
+    for name, gradient in flatten(halves).items():
+        np.testing.assert_allclose(gradient, flatten(grads)[name] / 2, rtol=0, atol=1e-14, err_msg=name)

@@ -12,7 +12,9 @@ TESTS = {
     "ops": ["gradcheck/test_ops.py", "loops/test_ops.py", "finetuning/test_frozen.py"],
     "blocks": [f"gradcheck/test_{name}.py" for name in ("blocks", "classifiers", "pairs")] + FINETUNING,
     "models": [f"gradcheck/test_{name}.py" for name in ("bert", "bert_body", "models", "task_models", "classifiers")],
-    "kernels": [f"kernels/test_{name}.py" for name in ("parity", "row_kernels", "head", "pairs", "causal_work")]
+    "kernels": [
+        f"kernels/test_{name}.py" for name in ("parity", "row_kernels", "head", "pairs", "causal_work", "attention")
+    ]
     + ["extremes/test_empty_axes.py"],
 }
 LAST = "finetuning/"  # tests of adapters and frozen parameters reach every function, but are slow
