@@ -41,6 +41,8 @@ def functions(folder: str) -> list[FunctionType]:
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         for holder in (module, *(c for _, c in inspect.getmembers(module, inspect.isclass))):
             for function in map(inspect.unwrap, filter(inspect.isfunction, vars(holder).values())):
+                if function.__code__.co_name != function.__name__:
+                    continue  # `interpreted` has put another in its place
                 if function.__module__ == module.__name__ and _counts(info.name, function, holder is module):
                     found[function.__code__] = function
     return sorted(found.values(), key=lambda f: (f.__module__, f.__code__.co_firstlineno))
