@@ -20,6 +20,7 @@ from minibert.blocks.losses import (
     next_sentence_loss_backward,
 )
 from minibert.blocks.stack import LayerSettings, stack, stack_backward
+from minibert.blocks.token_vectors import token_vectors, token_vectors_backward
 from minibert.gradcheck import check_gradients
 
 B, T, D, H, F, V = 2, 5, 6, 3, 7, 9
@@ -164,3 +165,10 @@ def test_next_sentence_loss():
         return part.loss, cache
 
     assert worst(forward, inputs, pair(["hidden", "pooler", "head"], next_sentence_loss_backward)) <= 1e-6
+
+
+def test_token_vectors():
+    """Both tables learn: the id 0, which stands in for virtual tokens, receives what is its own alone."""
+    inputs = {"token": normal(V, D), "prompt": normal(2, D)}
+    ids = np.array([[V, V + 1, 0, 3, 3], [V, V + 1, 8, 0, 1]])
+    assert worst(lambda p: token_vectors(ids, p), inputs, token_vectors_backward) <= 1e-6
