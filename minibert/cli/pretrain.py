@@ -142,7 +142,7 @@ def fit(
     if checkpoint:
         progress = whole.read(checkpoint, not args.allow_change, args.skip_outliers)
     ranks.share(model.params)
-    checkpoints = Checkpoints(folder, args.save_total_limit, checkpoint)
+    checkpoints = Checkpoints(folder, args.save_total_limit, checkpoint, say)
 
     def learning_rate(step: int) -> float:
         return linear_warmup_decay(step, args.learning_rate, args.warmup_steps, args.max_steps)

@@ -2,8 +2,10 @@
 
 import re
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +66,18 @@ class Checkpoints:
         So many are kept.
     resumed : Path, optional
         The checkpoint that the run goes on from: it and those before it count as the run's own.
+    say : callable, optional
+        Told of checkpoints that are set aside.
     """
 
-    def __init__(self, folder: Path, limit: int | None = None, resumed: Path | None = None) -> None:
-        self.folder, self.limit = folder, limit
+    def __init__(
+        self,
+        folder: Path,
+        limit: int | None = None,
+        resumed: Path | None = None,
+        say: Callable[[str], Any] = warnings.warn,
+    ) -> None:
+        self.folder, self.limit, self.say = folder, limit, say
         older = [] if resumed is None else checkpoints_in(folder)
         self.saved = [path for path in older if step_of(path) <= step_of(resumed)]
 
@@ -80,11 +90,21 @@ class Checkpoints:
         """Let `fill` write `checkpoint-{step}`; then remove the oldest, but not `best`."""
         folder = self.folder / f"checkpoint-{step}"
         try:
+            self._set_aside_after(step)
             write_folder(folder, fill)
-        except CheckpointError as error:
+        except (CheckpointError, OSError) as error:
             raise CheckpointError(f"{error}; {self.newest}") from error
         self.saved = keep_newest([*(path for path in self.saved if path != folder), folder], self.limit, best)
         return folder
+
+    def _set_aside_after(self, step: int) -> None:
+        """Rename checkpoints of later steps, of a run that this one leaves behind: nobody shall resume from them."""
+        for path in checkpoints_in(self.folder):
+            if step_of(path) > step:
+                names = (f"{path.name}-left-{number}" for number in count(1))
+                aside = next(aside for name in names if not (aside := path.with_name(name)).exists())
+                path.rename(aside)
+                self.say(f"{path} is of steps that this run takes anew: kept as {aside.name}")
 
 
 def keep_newest(checkpoints: list[Path], limit: int | None, best: Path | None) -> list[Path]:

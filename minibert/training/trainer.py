@@ -174,7 +174,7 @@ class Trainer:
             return Progress(norms=GradientNorms(a.skip_outliers))
         checkpoint = good_checkpoint(folder if resume_from_checkpoint is True else Path(resume_from_checkpoint), _warn)
         check_changes(read_object(checkpoint / ARGUMENTS), self._run.arguments, HARMLESS, allow_change, _warn)
-        self.checkpoints = Checkpoints(folder, a.save_total_limit, checkpoint)
+        self.checkpoints = Checkpoints(folder, a.save_total_limit, checkpoint, _warn)
         return self._run.read(checkpoint, not allow_change, a.skip_outliers)
 
     def _checked_examples(self) -> Examples:

@@ -113,6 +113,19 @@ def test_a_read_only_folder(checkpoint, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-20"]
 
 
+def test_later_checkpoints_of_a_run_that_was_left_are_not_resumed_from(checkpoint, tmp_path):
+    """Back to step 10 and on from there: step 40 of before is no later state of this run."""
+    ten, told = checkpoint(tmp_path, 10), []
+    for number in (1, 2):
+        checkpoint(tmp_path, 40)
+        run = Checkpoints(tmp_path, None, ten, told.append)
+        fifteen = run.save(15, lambda path: (path / "a").write_text("a"))
+        assert good_checkpoint(tmp_path, told.append) == fifteen
+        assert (tmp_path / f"checkpoint-40-left-{number}" / MANIFEST).is_file()
+        assert told.pop().endswith(f"kept as checkpoint-40-left-{number}")
+        assert (run.saved, told) == ([ten, fifteen], [])
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows flushes no folders")
 def test_all_is_on_the_disk_before_it_has_its_name_and_the_oldest_goes_last(checkpoint, tmp_path, monkeypatch):
     """What survives if the power fails: each flush, each new name, each removal, in this order."""

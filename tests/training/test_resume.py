@@ -181,6 +181,7 @@ def test_changed_arguments_are_named_and_refused_unless_allowed(tmp_path):
         trainer(folder, **changed).train(resume_from_checkpoint=True)
     with pytest.warns(UserWarning, match=r"since the checkpoint: logging_steps 5, .* \(before: logging_steps 2"):
         trainer(folder, logging_steps=5).train(resume_from_checkpoint=folder / "checkpoint-4")
+    folder = stopped(tmp_path / "another")
     with pytest.warns(UserWarning, match=r"learning_rate 0.5, logging_steps 5, .*seed 7 \(before"):
         trainer(folder, **changed).train(resume_from_checkpoint=folder / "checkpoint-4", allow_change=True)
 
