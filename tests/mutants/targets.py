@@ -13,9 +13,10 @@ TESTS = {
     "blocks": [f"gradcheck/test_{name}.py" for name in ("blocks", "classifiers", "pairs")] + FINETUNING,
     "models": [f"gradcheck/test_{name}.py" for name in ("bert", "bert_body", "models", "task_models", "classifiers")],
     "kernels": [
-        f"kernels/test_{name}.py" for name in ("parity", "row_kernels", "head", "pairs", "causal_work", "attention")
+        f"kernels/test_{name}.py"
+        for name in ("parity", "row_kernels", "linear_cross_entropy", "pairs", "causal_work", "attention")
     ]
-    + ["extremes/test_empty_axes.py"],
+    + ["extremes/test_empty_axes.py", "finetuning/test_frozen.py"],
 }
 LAST = "finetuning/"  # tests of adapters and frozen parameters reach every function, but are slow
 WHOLE_MODULES = {"flash_backward"}  # every function of it belongs to a backward pass
