@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numba
 import pytest
-from minibert.kernels.threads import run_on
 
 from minibert.models.base import Model
 
@@ -115,13 +114,15 @@ def test_each_stop_on_both_backends_on_one_thread_and_two(pretrain, interrupted,
         pytest.skip("there is one core, or NUMBA_NUM_THREADS says so")
     more = [*OPTIONS, *LEARN[learn], "--backend", backend, "--blas_threads", str(threads)]
 
-    def train():
+    allowed = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
         middle, last = run_whole(pretrain, more)
         whole = ends_with("whole")
         for step, dies in ((middle, False), (last, False), (middle, True)):
             assert ends_with(interrupted(more, step, dies)) == whole, (step, dies)
-
-    run_on(threads, train)
+    finally:
+        numba.set_num_threads(allowed)
 
 
 @pytest.mark.parametrize("learn", LEARN)
