@@ -81,8 +81,9 @@ class Report:
 
 def bench(plan: Plan) -> Report:
     """Measure everything that the plan names, with a progress bar, or a line for each part, on standard error."""
-    best, rows = ceiling(), []
+    rows = []
     with dispatch.backend("numba"):  # sides choose their own; this complains where Numba is missing, and puts back
+        best = ceiling()
         bar = tqdm(list(_jobs(plan)), unit="row", dynamic_ncols=True, disable=not sys.stderr.isatty())
         for name, job in bar:
             bar.set_postfix_str(name)
