@@ -1,11 +1,14 @@
 """`no_grad` is a promise of one thread, for the time of a block; evaluation gives it."""
 
+import importlib
 import threading
+import weakref
 
 import numpy as np
 import pytest
 
 import minibert
+from minibert.blocks.stack import LayerSettings
 from minibert.dispatch import grad_enabled
 from minibert.evaluation.memory import training_memory
 from minibert.evaluation.pretraining import evaluate
@@ -79,6 +82,27 @@ def test_caches_are_used_up_only_where_each_backward_is_the_only_one(model_and_b
     for grads in (twice[1], once):
         assert all(np.array_equal(grads[name], grad) for name, grad in twice[0].items())
     assert cache.bert.encoder == []  # let go of, layer by layer
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_a_layer_lets_go_of_its_feed_forward_cache_before_attention_begins(kind, monkeypatch):
+    """The memory of a step rests on it: gradients of attention take the place of what was used before."""
+    block = importlib.import_module(f"minibert.blocks.{kind}")
+    rng = np.random.default_rng(0)
+    shapes = {"up": (6, 8), "down": (8, 6), "qkv": (6, 18), "output": (6, 6)}
+    linear = {name: {"weight": rng.normal(size=s), "bias": rng.normal(size=s[1])} for name, s in shapes.items()}
+    norm = {"gamma": np.ones(6), "beta": np.zeros(6)}
+    parts = [{name: linear[name] for name in names} for names in (("qkv", "output"), ("up", "down"))]
+    p = {"attention": parts[0], "attention_norm": norm, "feed_forward": parts[1], "feed_forward_norm": norm}
+    settings = LayerSettings(3, "gelu", 1e-12, 0.0, 0.0, kind == "decoder")
+    _, cache = getattr(block, f"{kind}_layer")(rng.normal(size=(2, 5, 6)), p, settings, None, None)
+    wide, held = weakref.ref(cache.feed_forward.down.x), [cache]
+    assert wide().shape == (2, 5, 8)
+    del cache
+    alive, backward = [], block.self_attention_backward
+    monkeypatch.setattr(block, "self_attention_backward", lambda *args: (alive.append(wide()), backward(*args))[1])
+    getattr(block, f"{kind}_layer_backward")(rng.normal(size=(2, 5, 6)), held.pop())
+    assert alive == [None]
 
 
 def test_whoever_watches_finds_caches_as_they_were(model_and_batch):
